@@ -1,0 +1,13 @@
+// std::visit with lambdas: std::visit(Match{[](const A&) {...}, [](const B&) {...}}, variant).
+#pragma once
+
+#include <variant>
+
+namespace base {
+
+template <class... Arms>
+struct Match : Arms... {
+    using Arms::operator()...;
+};
+
+} // namespace base
