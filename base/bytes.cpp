@@ -75,8 +75,9 @@ WritableBytes BlockPool::allocate() {
 
 void BlockPool::take_home(detail::Block* block) {
     block->next = returned_.load(std::memory_order_relaxed);
-    while (!returned_.compare_exchange_weak(
-        block->next, block, std::memory_order_release, std::memory_order_relaxed)) {}
+    while (!returned_.compare_exchange_weak(block->next, block, std::memory_order_release,
+                                            std::memory_order_relaxed)) {
+    }
 }
 
 } // namespace base

@@ -1,8 +1,9 @@
 // Immutable bytes that many may share, and the pool that their memory comes from.
 //
 // A packet is received into one block; its messages are slices of that block, all the way to the
-// application: nothing is copied, and the last slice gives the block back. Reference counts are atomic
-// because a slice may travel to the application's thread; nothing else here is shared between threads.
+// application: nothing is copied, and the last slice gives the block back. Reference counts are
+// atomic because a slice may travel to the application's thread; nothing else here is shared
+// between threads.
 #pragma once
 
 #include <atomic>
@@ -40,7 +41,8 @@ public:
     [[nodiscard]] static Bytes copy_of(std::span<const std::uint8_t> source);
     [[nodiscard]] static Bytes copy_of(std::string_view source);
 
-    Bytes(const Bytes& other) noexcept : block_(other.block_), data_(other.data_), size_(other.size_) {
+    Bytes(const Bytes& other) noexcept
+        : block_(other.block_), data_(other.data_), size_(other.size_) {
         if (block_ != nullptr) block_->references.fetch_add(1, std::memory_order_relaxed);
     }
 
@@ -75,7 +77,8 @@ public:
     // The part [offset, offset + size) of these bytes, sharing their block. Must lie within.
     [[nodiscard]] Bytes slice(std::size_t offset, std::size_t size) const;
 
-    // Memory that this slice keeps alive, its own bytes included: what a bound on memory must count.
+    // Memory that this slice keeps alive, its own bytes included: what a bound on memory must
+    // count.
     [[nodiscard]] std::size_t footprint() const { return block_ != nullptr ? block_->capacity : 0; }
 
     friend bool operator==(const Bytes& a, const Bytes& b) { return a.view() == b.view(); }
@@ -144,8 +147,9 @@ private:
     void take_home(detail::Block* block);
 
     std::size_t block_size_;
-    detail::Block* idle_ = nullptr;                // the owner's own list
-    std::atomic<detail::Block*> returned_{nullptr}; // a stack that the owner only ever takes whole: no ABA
+    detail::Block* idle_ = nullptr; // the owner's own list
+    std::atomic<detail::Block*> returned_{
+        nullptr}; // a stack that the owner only ever takes whole: no ABA
 };
 
 } // namespace base

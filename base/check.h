@@ -1,5 +1,6 @@
-// Promises that we make to ourselves. A broken one stops the process before the lie spreads: a crash
-// costs one reconfiguration, a divergent replica costs the data. On in every build; never validates input.
+// Promises that we make to ourselves. A broken one stops the process before the lie spreads: a
+// crash costs one reconfiguration, a divergent replica costs the data. On in every build; never
+// validates input.
 #pragma once
 
 #include <boost/assert/source_location.hpp>

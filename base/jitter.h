@@ -1,5 +1,6 @@
-// A small deterministic generator (SplitMix64, Steele et al. 2014) for jitter inside the pure floors.
-// Its seed is told, like the time: two runs with one seed are the same run. Not for secrets.
+// A small deterministic generator (SplitMix64, Steele et al. 2014) for jitter inside the pure
+// floors. Its seed is told, like the time: two runs with one seed are the same run. Not for
+// secrets.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
-// Deliberate protocol bugs, switched on one at a time in the *_mutants builds of the pure floors only:
-// a checker that has never caught anything proves nothing. In every other build mutated() is constant
-// false and costs nothing. Add a name here, branch on it at the one line it breaks.
+// Deliberate protocol bugs, switched on one at a time in the *_mutants builds of the pure floors
+// only: a checker that has never caught anything proves nothing. In every other build mutated() is
+// constant false and costs nothing. Add a name here, branch on it at the one line it breaks.
 #pragma once
 
 #include <array>

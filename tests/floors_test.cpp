@@ -26,7 +26,8 @@ const std::map<std::string, std::set<std::string>> may_include = {
 
 const std::set<std::string> pure_floors = {"base", "totem", "membership", "statedb"};
 
-// Headers and calls that a pure floor must not name. Bytes' reference count is why <atomic> is absent.
+// Headers and calls that a pure floor must not name. Bytes' reference count is why <atomic> is
+// absent.
 const std::regex impure(
     R"(#include\s*<(thread|mutex|condition_variable|future|random|fstream|iostream|filesystem|ctime|unistd\.h|fcntl\.h|sys/.*|netinet/.*|arpa/.*|boost/asio.*|spdlog/.*|sodium.*|tdb.*)>)"
     R"(|\b(steady_clock|system_clock|high_resolution_clock|random_device|mt19937|rand|srand|getenv|gettimeofday|clock_gettime|unordered_map|unordered_set)\b)");
@@ -44,8 +45,8 @@ std::vector<Line> lines_of_floor(const std::string& floor) {
         std::ifstream file(entry.path());
         std::string text;
         for (int number = 1; std::getline(file, text); ++number)
-            lines.push_back(
-                {text, fs::relative(entry.path(), SOURCE_DIR).string() + ":" + std::to_string(number)});
+            lines.push_back({text, fs::relative(entry.path(), SOURCE_DIR).string() + ":" +
+                                       std::to_string(number)});
     }
     return lines;
 }

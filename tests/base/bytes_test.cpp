@@ -25,7 +25,8 @@ TEST_CASE("a pool hands the same block out again once the last slice is gone") {
     const std::uint8_t* address = block.data();
     {
         const Bytes frozen = block.freeze(10);
-        const Bytes copy = frozen.slice(2, 3); // NOLINT(performance-unnecessary-copy-initialization)
+        const Bytes copy =
+            frozen.slice(2, 3); // NOLINT(performance-unnecessary-copy-initialization)
         CHECK(pool.allocate().data() != address);
     }
     // Two idle blocks now; the one we held comes back within two allocations.

@@ -1,0 +1,70 @@
+// Messages inside packets (totem.md 3.2, 3.10): packing of small ones, fragmentation of large ones,
+// and the way back. A packet's chunks are of one service level; a message's chunks are sent in
+// order.
+#pragma once
+
+#include "totem/wire.h"
+
+#include <map>
+
+namespace totem {
+
+inline constexpr std::size_t message_size_max = std::size_t{16} << 20;
+inline constexpr std::size_t chunks_max = 64; // per packet
+inline constexpr std::size_t fragment_min =
+    64; // a smaller rest of a packet is left empty rather than used for a fragment
+
+struct Chunk {
+    bool first = false;
+    bool last = false;
+    std::uint64_t counter = 0; // first chunks only: names the message
+    Bytes bytes;
+};
+
+// Reads the chunks of a packet one by one; malformed bytes end it with an error.
+class ChunkReader {
+public:
+    explicit ChunkReader(const DataPacket& packet);
+
+    [[nodiscard]] bool at_end() const { return left_ == 0; }
+
+    Decoded<Chunk> next(); // at_end() must be false
+    [[nodiscard]] bool consumed_all_bytes() const;
+
+private:
+    Bytes chunks_;
+    std::size_t offset_ = 0;
+    std::size_t left_;
+};
+
+// Whether all of the packet's chunks can be read: asked once on receipt, so that delivery cannot
+// fail on them.
+[[nodiscard]] bool well_formed(const DataPacket& packet);
+
+// Puts fragments together again, per originator, strictly in delivery order (3.10). One of these a
+// ring.
+class Assembly {
+public:
+    // Appends the messages that are complete with this packet, in order. Fragments that do not fit
+    // what came before (a first chunk while a message is open, a middle one without) are counted
+    // and dropped.
+    void take(const DataPacket& packet, std::vector<Delivery>& out);
+
+    // Partial messages of a ring that ended are discarded; their originators send them anew (3.10).
+    void clear() { partial_.clear(); }
+
+    [[nodiscard]] std::uint64_t misfits() const { return misfits_; }
+
+private:
+    struct Partial {
+        std::uint64_t counter = 0;
+        Service service = Service::agreed;
+        std::vector<Bytes> pieces; // slices of the packets; joined once, when the last has come
+        std::size_t size = 0;
+    };
+
+    std::map<ProcessorId, Partial> partial_;
+    std::uint64_t misfits_ = 0;
+};
+
+} // namespace totem

@@ -1,0 +1,165 @@
+// The packets of the protocol as plain values (totem.md section 3). How they look on the wire is
+// totem/wire.h's business; what they do is Ring's and the membership's.
+#pragma once
+
+#include "totem/delivery.h"
+
+#include <boost/container/small_vector.hpp>
+
+#include <variant>
+#include <vector>
+
+namespace totem {
+
+enum class PacketType : std::uint8_t {
+    data = 1,
+    token = 2,
+    join = 3,
+    commit = 4,
+    probe = 5,
+    hurry = 6,
+    leave = 7,
+    hold = 8,
+};
+
+// A run of sequence numbers, both ends included.
+struct SeqRange {
+    Seq first;
+    Seq last;
+
+    friend bool operator==(const SeqRange&, const SeqRange&) = default;
+};
+
+// Ascending, disjoint, not touching. Small ones, nearly all of them, live without the heap.
+using SeqRanges = boost::container::small_vector<SeqRange, 8>;
+
+// A regular message packet (3.2). `visit`, `retransmission` and `post_token` belong to one
+// transmission; everything else is immutable and the same in every copy. `chunks` is the encoded
+// run of message chunks (totem/chunks.h); of a wrapped packet it is the old packet's immutable part
+// (3.3).
+struct DataPacket {
+    RingId ring;
+    Seq seq;
+    ProcessorId origin;
+    TokenSeq visit;
+    Service service = Service::agreed;
+    bool wrapped = false;
+    bool retransmission = false;
+    bool post_token = false;
+    std::uint8_t chunk_count = 0;
+    Bytes chunks;
+};
+
+[[nodiscard]] bool same_message(const DataPacket& a,
+                                const DataPacket& b); // equal in all immutable parts
+
+// The regular token (3.4).
+struct Token {
+    RingId ring;
+    TokenSeq token_seq;
+    Seq seq;                     // highest sequence number assigned on the ring
+    Seq aru;                     // all-received-up-to (4.4)
+    ProcessorId aru_id = nobody; // who lowered aru last
+    bool aru_held = false;       // aru is held back by a slow consumer, not by loss
+    std::uint32_t fcc = 0;       // packets sent by all in the last rotation
+    std::uint32_t backlog = 0;   // packets waiting in all send queues
+    std::uint32_t idle_hops = 0; // consecutive hops without activity (4.8)
+    std::uint16_t recovery_unreported = 0;
+    std::uint32_t recovery_backlog = 0;
+    SeqRanges rtr; // requests for retransmission; all above aru; at most rtr_ranges_max
+};
+
+inline constexpr std::size_t rtr_ranges_max = 256;
+
+enum class JoinReason : std::uint8_t {
+    start,
+    token_loss,
+    foreign,
+    join,
+    failure_to_receive,
+    leave,
+    pause,
+    commit_loss,
+    recovery_loss,
+    restarted,
+};
+
+// What one processor tells about another in a JOIN.
+struct JoinView {
+    ProcessorId id;
+    bool failed = false;         // in fail_set
+    bool heard = false;          // a JOIN of it arrived in this gather
+    std::uint64_t challenge = 0; // the last challenge seen from it, 0 = none or left out (7.4)
+
+    friend bool operator==(const JoinView&, const JoinView&) = default;
+};
+
+// JOIN (3.5). proc_set is `processors`, fail_set those of them that are `failed`.
+struct Join {
+    std::uint64_t join_seq = 0; // + 1 per transmission
+    std::uint64_t ring_seq = 0; // high_ring_seq of the sender
+    RingId installed;           // ring the sender is (was last) installed in
+    JoinReason reason = JoinReason::start;
+    std::uint32_t version = 1;        // highest protocol version the sender speaks
+    std::vector<JoinView> processors; // sorted by id, contains the sender
+};
+
+// One member's report on its old ring, in the commit token (3.7).
+struct CommitEntry {
+    bool filled = false;
+    bool ranges_truncated = false;
+    std::uint8_t old_ring_index = 0; // into CommitToken::old_rings
+    Seq aru;
+    Seq high_seq;
+    Seq delivered;
+    Seq safe_upto;
+    std::vector<ProcessorId> obligation; // sorted; normally empty
+    SeqRanges received;                  // above aru
+    std::uint32_t version = 1;
+    Bytes hint; // see Configuration::hints
+};
+
+struct CommitToken {
+    RingId ring; // being formed
+    TokenSeq token_seq;
+    std::vector<ProcessorId> members; // sorted = ring order
+    std::vector<RingId> old_rings;
+    std::vector<CommitEntry> entries; // one per member, in order
+};
+
+// PROBE (3.8): what lets idle partitions find each other.
+struct Probe {
+    RingId ring;
+    std::vector<ProcessorId> members;
+    Seq aru;
+};
+
+// HURRY (3.8): asks the representative to release a held token.
+struct Hurry {
+    RingId ring;
+    TokenSeq token_seq_seen;
+};
+
+// LEAVE (3.8): the sender goes, cleanly.
+struct Leave {
+    RingId ring;
+    ProcessorId leaver;
+    std::uint64_t leave_seq = 0;
+};
+
+// HOLD (3.8): the representative keeps the token of an idle ring for a while.
+struct Hold {
+    RingId ring;
+    TokenSeq token_seq;
+    std::uint32_t hold_us = 0;
+};
+
+// In the order of PacketType.
+using Packet = std::variant<DataPacket, Token, Join, CommitToken, Probe, Hurry, Leave, Hold>;
+
+[[nodiscard]] PacketType type_of(const Packet& packet);
+
+std::string
+describe(const Packet& packet); // one line, as in traces and logs: "token seq=1 aru=0 rtr=[1]"
+
+} // namespace totem
