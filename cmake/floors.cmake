@@ -1,4 +1,5 @@
-# floor(NAME [PURE] [PROTO file.proto...] LINK targets...)
+# floor(NAME [PURE] LINK targets...)
+#   Its NAME/*.proto are compiled too.
 #   A static library of NAME/**.cpp without main*.cpp. PURE floors (no I/O, clock, thread, chance) are built a
 #   second time as NAME_mutants, with the deliberate bugs of base/mutant.h switchable, when TOTEM_MUTANTS is on.
 # program(NAME FLOOR floor MAIN file.cpp LINK targets... [MUTANTS])
@@ -23,14 +24,12 @@ if(TOTEM_TIDY)
 endif()
 
 function(floor NAME)
-  cmake_parse_arguments(FLOOR "PURE" "" "PROTO;LINK" ${ARGN})
+  cmake_parse_arguments(FLOOR "PURE" "" "LINK" ${ARGN})
   file(GLOB_RECURSE SOURCES CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${NAME}/*.cpp)
   list(FILTER SOURCES EXCLUDE REGEX "/main[^/]*\\.cpp$")
+  file(GLOB PROTOS CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}/${NAME} ${CMAKE_SOURCE_DIR}/${NAME}/*.proto)
   set(GENERATED)
-  foreach(PROTO ${FLOOR_PROTO})
-    if(NOT EXISTS ${CMAKE_SOURCE_DIR}/${NAME}/${PROTO})
-      continue()
-    endif()
+  foreach(PROTO ${PROTOS})
     string(REGEX REPLACE "\\.proto$" "" STEM ${PROTO})
     add_custom_command(
       OUTPUT ${CMAKE_BINARY_DIR}/${NAME}/${STEM}.pb.cc ${CMAKE_BINARY_DIR}/${NAME}/${STEM}.pb.h

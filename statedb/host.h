@@ -1,0 +1,102 @@
+// Runs several state machines over one ring: feeds them the commands of the primary component in
+// agreed order, forms that component, brings joiners up to date, and keeps everything else from
+// being applied.
+//
+// The life of a component (totem.md 6.2, 6.3, adapted; docs/adr/0002): a regular configuration
+// brings every member's voting history as its hint, so all know at once whether it is eligible. If
+// so, each member stores the attempt, then submits a safe CREATE with its position in the order and
+// its services' summaries. When the CREATEs of all members were delivered in the regular
+// configuration, the primary component is formed; the member with the longest applied order is the
+// donor for those that lack state, who receive it in chunks while the others go on. Commands
+// delivered in a transitional configuration wait (yellow) until the next component tells whether
+// they count.
+#pragma once
+
+#include "statedb/quorum.h"
+#include "statedb/service.h"
+
+#include <memory>
+
+namespace statedb {
+
+struct HostSettings {
+    ProcessorId self;
+    std::vector<NodeId> nodes; // the configured cluster
+    QuorumRule rule = QuorumRule::dynamic;
+    std::size_t chunk_size = 32 * 1024; // of state transfer
+    std::size_t pending_bytes_max = std::size_t{8}
+                                    << 20; // commands waiting for the ring; beyond it congested()
+    std::uint64_t digest_interval =
+        4096; // commands between two comparisons of the services' digests; 0: never
+};
+
+enum class HostPhase : std::uint8_t {
+    waiting,   // no regular configuration, or the ring is being formed
+    no_quorum, // a configuration that may not act
+    forming,   // CREATEs are on their way
+    syncing,   // primary, and we are receiving the state
+    active,    // primary, and we apply commands
+};
+
+std::string describe(HostPhase phase);
+
+struct HostStatus {
+    HostPhase phase = HostPhase::waiting;
+    std::uint64_t epoch = 0;   // of the last primary component we were in
+    std::uint64_t applied = 0; // index of the last command applied
+    RingId ring;
+    std::vector<ProcessorId> members;
+    std::string quorum; // why or why not
+};
+
+class Host {
+public:
+    // `stored`: the history that was read from stable storage. Services are borrowed and outlive
+    // the host.
+    Host(HostSettings settings, History stored, std::span<StateMachine* const> services);
+    ~Host();
+
+    // -- from the ring
+    // ------------------------------------------------------------------------------------
+    void deliver(Instant now, const Delivery& message);
+    void configured(Instant now, const Configuration& configuration);
+    void interrupted(Instant now);
+    // Departed cleanly, for View::left: the driver's knowledge of LEAVE packets, before the
+    // configuration.
+    void noticed_leave(NodeId node);
+
+    // -- from the world
+    // -----------------------------------------------------------------------------------
+    void history_stored(Instant now); // the record of history_to_store() is durable
+    void tick(Instant now);
+    [[nodiscard]] std::optional<Instant> deadline() const;
+    // A local request to a service: `service.request(..., host.outbox(now))`. Valid for that call.
+    [[nodiscard]] Outbox& outbox(Instant now);
+
+    // -- what the world must do, drained after every call
+    // ---------------------------------------------------
+    struct Pending {
+        Bytes payload;
+        Service guarantee = Service::agreed;
+    };
+
+    // The oldest message that the ring has not accepted yet, null if none; pop it once it has.
+    [[nodiscard]] const Pending* next_submission() const;
+    void pop_submission();
+    // Too much waits for the ring: take no more requests from clients until this is false.
+    [[nodiscard]] bool congested() const;
+    // A history to be made durable and, at the same time, our new hint for the ring. Answer with
+    // history_stored().
+    [[nodiscard]] std::optional<History> history_to_store();
+
+    [[nodiscard]] HostStatus status() const;
+    // A replica diverged from the others: a sentence for the log; it has asked for the state anew.
+    // Drains.
+    [[nodiscard]] std::optional<std::string> take_alarm();
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+} // namespace statedb

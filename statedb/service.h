@@ -1,0 +1,114 @@
+// A replicated state machine: the plug-in of the original proposal. Every member of the primary
+// component applies the same commands in the same order and so has the same state; what a member
+// does about it on its own machine (a TDB file, a waiting client) are the service's effects, which
+// the world above drains.
+//
+// A service is sans-IO: ordered inputs come from the Host, local ones from the world, both with an
+// Outbox for the commands it wants to have ordered. apply(), configured(), load() must be
+// deterministic functions of the state and their arguments: no local clock, no local identity may
+// leak into replicated state.
+#pragma once
+
+#include "totem/delivery.h"
+
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace statedb {
+
+using namespace totem;
+
+// The first byte of every command says whose it is. Never renumber: rolling upgrades read it.
+enum class ServiceId : std::uint8_t {
+    host = 0,
+    locks = 1,
+    databases = 2, // attach, flags, persistent and replicated commits
+    records = 3,   // directory of volatile records
+    messages = 4,  // srvid messages, remote controls, node flags
+};
+
+// One command at its place in the order. `index` counts all commands of all services that the
+// replica has applied.
+struct Command {
+    ProcessorId sender;
+    std::uint64_t index = 0;
+    Bytes payload; // without the service byte
+};
+
+// The component as services see it, at the same point of the order on every member.
+struct View {
+    RingId ring;
+    std::uint64_t epoch = 0;          // index of the primary component: grows with each one formed
+    bool primary = false;             // false: nothing will be applied until a view says otherwise
+    std::vector<ProcessorId> members; // sorted
+    std::vector<ProcessorId>
+        joined; // since the last primary view; they hold no state but what load() gave them
+    std::vector<ProcessorId> departed; // since the last primary view
+    std::vector<ProcessorId>
+        left;           // those of `departed` that said goodbye (clean leave): surely silent
+    bool fresh = false; // nobody had volatile state: this component starts a new volatile epoch
+};
+
+// Collects what a service wants ordered. Commands are ordered as one FIFO per processor.
+class Outbox {
+public:
+    virtual ~Outbox() = default;
+    [[nodiscard]] virtual Instant
+    now() const = 0; // for local decisions only, never for replicated state
+    virtual void submit(ServiceId service, Bytes payload, Service guarantee) = 0;
+};
+
+// What one member's service tells the others before a primary component forms (e.g. database
+// sequence numbers).
+struct Summary {
+    ProcessorId member;
+    std::uint64_t last_primary = 0; // epoch of the last primary component it was in, before this
+    bool full = false;              // it holds volatile state of that epoch
+    Bytes content;                  // what its summary() returned
+};
+
+class StateMachine {
+public:
+    virtual ~StateMachine() = default;
+
+    [[nodiscard]] virtual ServiceId id() const = 0;
+
+    // -- ordered, the same on every member
+    // ---------------------------------------------------------------
+    virtual void apply(const Command& command, Outbox& out) = 0;
+    // The component changed. Called when a primary component is formed (members with state first
+    // apply nothing else in between; joiners after load()), and locally with primary = false when
+    // we are cut off from one.
+    virtual void configured(const View& view, Outbox& out) = 0;
+
+    // -- state transfer
+    // -------------------------------------------------------------------------------------
+    [[nodiscard]] virtual Bytes summary() const { return {}; }
+
+    // Donor: the state that `joiner`, which reported `summary`, lacks.
+    [[nodiscard]] virtual Bytes save(const Summary& joiner) const = 0;
+    // Joiner: replaces the state. Must accept only what save() of this or an older version writes;
+    // false = malformed.
+    [[nodiscard]] virtual bool load(const Bytes& state, Outbox& out) = 0;
+    // Fresh volatile epoch: nobody has state. Forget volatile state; `summaries` are all members',
+    // in their order.
+    virtual void begin_epoch(std::span<const Summary> summaries, Outbox& out) = 0;
+    // Over the whole replicated state; equal on equal states. Compared round the ring now and then.
+    [[nodiscard]] virtual std::uint64_t digest() const = 0;
+
+    // -- local
+    // ------------------------------------------------------------------------------------------------
+    // One of our own commands was ordered where it does not count (no primary component, or dropped
+    // with the tail of an old one): it had no effect anywhere. Submit again if it is still wanted.
+    virtual void refused(const Bytes& payload, Outbox& out) = 0;
+
+    // The order stands still (membership is being formed) or goes on again.
+    virtual void interrupted(Outbox& out) { (void)out; }
+
+    virtual void tick(Outbox& out) { (void)out; }
+
+    [[nodiscard]] virtual std::optional<Instant> deadline() const { return std::nullopt; }
+};
+
+} // namespace statedb
