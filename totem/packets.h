@@ -94,6 +94,18 @@ struct JoinView {
     friend bool operator==(const JoinView&, const JoinView&) = default;
 };
 
+// The challenge of a processor that is not in the sender's proc_set (yet): with it echoed the other
+// side can verify the sender's stream (7.4). With challenge 0 it only tells that this processor is
+// known to live, so that an older incarnation of its node stops.
+struct Echo {
+    ProcessorId to;
+    std::uint64_t challenge = 0;
+
+    friend bool operator==(const Echo&, const Echo&) = default;
+};
+
+inline constexpr std::size_t echoes_max = 32;
+
 // JOIN (3.5). proc_set is `processors`, fail_set those of them that are `failed`.
 struct Join {
     std::uint64_t join_seq = 0; // + 1 per transmission
@@ -102,6 +114,7 @@ struct Join {
     JoinReason reason = JoinReason::start;
     std::uint32_t version = 1;        // highest protocol version the sender speaks
     std::vector<JoinView> processors; // sorted by id, contains the sender
+    std::vector<Echo> echoes;         // of others, sorted by id; at most echoes_max
 };
 
 // One member's report on its old ring, in the commit token (3.7).
