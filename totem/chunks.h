@@ -21,6 +21,17 @@ struct Chunk {
     Bytes bytes;
 };
 
+// What stands in front of a chunk's bytes: `vu` size, flags, `vu` counter (first chunks only).
+struct ChunkHead {
+    bool first = false;
+    bool last = false;
+    std::uint64_t counter = 0;
+    std::size_t size = 0;
+};
+
+[[nodiscard]] std::size_t encoded_size(const ChunkHead& head);
+std::uint8_t* write(std::uint8_t* out, const ChunkHead& head); // returns the place behind it
+
 // Reads the chunks of a packet one by one; malformed bytes end it with an error.
 class ChunkReader {
 public:
@@ -37,8 +48,8 @@ private:
     std::size_t left_;
 };
 
-// Whether all of the packet's chunks can be read: asked once on receipt, so that delivery cannot
-// fail on them.
+// Whether all of the packet's chunks can be read, and no byte is left behind them. decode() has
+// asked already: delivery cannot fail on a packet that was received.
 [[nodiscard]] bool well_formed(const DataPacket& packet);
 
 // Puts fragments together again, per originator, strictly in delivery order (3.10). One of these a
@@ -60,8 +71,13 @@ private:
         std::uint64_t counter = 0;
         Service service = Service::agreed;
         std::vector<Bytes> pieces; // slices of the packets; joined once, when the last has come
-        std::size_t size = 0;
+        std::size_t size = 0;      // of all pieces, at most message_size_max
     };
+
+    void take_fragment(const DataPacket& packet,
+                       std::uint8_t index,
+                       Chunk chunk,
+                       std::vector<Delivery>& out);
 
     std::map<ProcessorId, Partial> partial_;
     std::uint64_t misfits_ = 0;

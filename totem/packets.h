@@ -48,6 +48,8 @@ struct DataPacket {
     bool post_token = false;
     std::uint8_t chunk_count = 0;
     Bytes chunks;
+
+    friend bool operator==(const DataPacket&, const DataPacket&) = default;
 };
 
 [[nodiscard]] bool same_message(const DataPacket& a,
@@ -67,6 +69,8 @@ struct Token {
     std::uint16_t recovery_unreported = 0;
     std::uint32_t recovery_backlog = 0;
     SeqRanges rtr; // requests for retransmission; all above aru; at most rtr_ranges_max
+
+    friend bool operator==(const Token&, const Token&) = default;
 };
 
 inline constexpr std::size_t rtr_ranges_max = 256;
@@ -115,6 +119,8 @@ struct Join {
     std::uint32_t version = 1;        // highest protocol version the sender speaks
     std::vector<JoinView> processors; // sorted by id, contains the sender
     std::vector<Echo> echoes;         // of others, sorted by id; at most echoes_max
+
+    friend bool operator==(const Join&, const Join&) = default;
 };
 
 // One member's report on its old ring, in the commit token (3.7).
@@ -130,6 +136,8 @@ struct CommitEntry {
     SeqRanges received;                  // above aru
     std::uint32_t version = 1;
     Bytes hint; // see Configuration::hints
+
+    friend bool operator==(const CommitEntry&, const CommitEntry&) = default;
 };
 
 struct CommitToken {
@@ -138,6 +146,8 @@ struct CommitToken {
     std::vector<ProcessorId> members; // sorted = ring order
     std::vector<RingId> old_rings;
     std::vector<CommitEntry> entries; // one per member, in order
+
+    friend bool operator==(const CommitToken&, const CommitToken&) = default;
 };
 
 // PROBE (3.8): what lets idle partitions find each other.
@@ -145,12 +155,16 @@ struct Probe {
     RingId ring;
     std::vector<ProcessorId> members;
     Seq aru;
+
+    friend bool operator==(const Probe&, const Probe&) = default;
 };
 
 // HURRY (3.8): asks the representative to release a held token.
 struct Hurry {
     RingId ring;
     TokenSeq token_seq_seen;
+
+    friend bool operator==(const Hurry&, const Hurry&) = default;
 };
 
 // LEAVE (3.8): the sender goes, cleanly.
@@ -158,6 +172,8 @@ struct Leave {
     RingId ring;
     ProcessorId leaver;
     std::uint64_t leave_seq = 0;
+
+    friend bool operator==(const Leave&, const Leave&) = default;
 };
 
 // HOLD (3.8): the representative keeps the token of an idle ring for a while.
@@ -165,6 +181,8 @@ struct Hold {
     RingId ring;
     TokenSeq token_seq;
     std::uint32_t hold_us = 0;
+
+    friend bool operator==(const Hold&, const Hold&) = default;
 };
 
 // In the order of PacketType.

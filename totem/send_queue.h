@@ -4,7 +4,8 @@
 
 #include "totem/chunks.h"
 
-#include <deque>
+#include <boost/circular_buffer.hpp>
+
 #include <optional>
 
 namespace totem {
@@ -46,8 +47,8 @@ public:
         boost::container::small_vector<Completed, chunks_max> completed;
     };
 
-    // The next packet's worth, at most `payload_max` bytes of encoded chunks; the queue must not be
-    // empty.
+    // The next packet's worth, at most `payload_max` bytes of encoded chunks (at least
+    // fragment_min); the queue must not be empty.
     [[nodiscard]] Packed pack(std::size_t payload_max);
 
     // The ring broke: a message of which only some chunks were packed was not originated and starts
@@ -61,9 +62,21 @@ private:
         std::uint64_t counter = 0;
     };
 
-    std::deque<Waiting> messages_;
+    // What a queued message counts against the bound: many empty messages are not nothing.
+    [[nodiscard]] std::size_t weight() const { return bytes_ + messages_.size() * sizeof(Waiting); }
+
+    [[nodiscard]] ChunkHead next_chunk(std::size_t room) const;
+    void pop_head();
+
+    boost::circular_buffer<Waiting> messages_; // doubles when it is full
     std::size_t head_offset_ = 0; // bytes of the first message that were packed already
     std::size_t bytes_ = 0;
+
+    // What packets_needed() is made of, kept up to date by push and pack: the size of all messages
+    // as one chunk each, and how often the service changes from one message to the next, plus one.
+    std::size_t encoded_ = 0;
+    std::size_t runs_ = 0;
+
     std::size_t bytes_max_;
     bool refused_ = false;
     std::uint64_t counter_ = 0;

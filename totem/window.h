@@ -55,6 +55,7 @@ private:
 
     [[nodiscard]] Slot& slot(Seq seq);
     [[nodiscard]] const Slot& slot(Seq seq) const;
+    void grow_to(std::size_t size);
 
     std::size_t reach_;
     std::vector<Slot> slots_; // a power of two, grown on demand up to reach_

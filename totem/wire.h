@@ -21,6 +21,7 @@ enum class WireError {
     too_many,     // a list over its cap
     not_parsable, // Protobuf refused it
     does_not_fit, // encoding only: the buffer is too small
+    unknown_version, // envelope only
 };
 
 const boost::system::error_category& wire_category();
@@ -33,7 +34,8 @@ using Decoded = boost::system::result<T>;
 // Bytes of a data packet's header before its chunks.
 inline constexpr std::size_t data_header_size = 42;
 
-// Writes the packet's body into `out` and returns its size; does_not_fit if it does not.
+// Writes the packet's body into `out` and returns its size; does_not_fit if it does not. A packet
+// that decode() would refuse is refused here, with the same reason.
 Decoded<std::size_t> encode(const Packet& packet, std::span<std::uint8_t> out);
 
 // Hot path: only the 42 bytes in front of packet.chunks, for scatter/gather sends.
