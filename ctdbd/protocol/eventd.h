@@ -65,9 +65,14 @@ struct Request {
     friend bool operator==(const Request&, const Request&) = default;
 };
 
-// decode<Request> and decode<Reply> of codec.h read whole packets, length included, and encode()
-// writes them. A stream is cut into packets by its first four bytes:
-inline constexpr std::size_t header_size = 16;
+// A stream is cut into packets by its first four bytes, the whole packet's length; it is never
+// padded.
 inline constexpr std::size_t packet_size_max = 16u << 20;
+
+// Of whole packets, length included.
+[[nodiscard]] Decoded<Request> decode_request(const Bytes& packet);
+[[nodiscard]] Decoded<Reply> decode_reply(const Bytes& packet);
+[[nodiscard]] Bytes encode_packet(const Request& request);
+[[nodiscard]] Bytes encode_packet(const Reply& reply);
 
 } // namespace ctdbd::protocol::eventd
