@@ -64,6 +64,7 @@ public:
 struct Summary {
     ProcessorId member;
     std::uint64_t last_primary = 0; // epoch of the last primary component it was in, before this
+    std::vector<NodeId> component;  // the nodes of that component, sorted
     bool full = false;              // it holds volatile state of that epoch
     Bytes content;                  // what its summary() returned
 };

@@ -1,0 +1,139 @@
+// The words of the record service: how a record is named, and what a node's own world (TDB files,
+// waiting clients) must do about it. Who owns what is decided in records.h.
+#pragma once
+
+#include "totem/delivery.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace statedb {
+
+using namespace totem;
+
+using DatabaseId = std::uint32_t; // hash of the name (ctdb-wire.md 5.4); the caller computes it
+
+struct RecordName {
+    DatabaseId db = 0;
+    std::string key;
+
+    friend auto operator<=>(const RecordName&, const RecordName&) = default;
+};
+
+// Counts the changes of ownership of all records; the header's rsn of a copy is the grant under
+// which its node owned it. A later grant of a record is greater than any earlier one, also over
+// vacuuming, so the copy with the highest rsn is the newest.
+using Grant = std::uint64_t;
+
+// -- effects: what the local world must do
+//
+// Effects on one record are carried out one after the other, in the order in which they were
+// drained; those on different records do not wait for each other; Reconcile and Wipe wait for
+// everything before them (of their database), and everything after waits for them. No effect may
+// block the loop: the world takes chain locks aside (ctdb-behaviour.md 2.5, traps 3 and 4).
+
+// The record is ours. Under the chain lock: header{rsn = grant, dmaster = self} and the data, on
+// disk before any reply (trap 1). Then answer the local clients that wait for it, and when each of
+// them had its turn once (or a bounded time has passed), call turn_over().
+struct TakeOver {
+    enum class Source : std::uint8_t {
+        fresh,    // nobody had it: header only, whatever the file holds
+        shipped,  // `data` came from the previous owner
+        own_copy, // what our file holds is the newest: keep the data, change the header
+    };
+
+    RecordName record;
+    Grant grant = 0;
+    Source source = Source::fresh;
+    Bytes data; // behind the header; shipped only
+};
+
+// Others wait. Under the chain lock: header.dmaster = `to`, everything else stays as a stale copy;
+// unlock; then handed_off() with the data behind the header. If the record is not in the file, or
+// not ours there: handed_off() with nothing.
+struct GiveAway {
+    RecordName record;
+    Grant grant = 0;
+    ProcessorId to;
+};
+
+// Under the chain lock: if the record is still ours and empty, header.dmaster = none (0xffffffff);
+// retired() with whether it was so.
+struct Retire {
+    RecordName record;
+    Grant grant = 0;
+};
+
+// Delete the local copy: the record exists nowhere any more.
+struct Remove {
+    RecordName record;
+};
+
+// Local clients that wait for this record should look again: it is ours.
+struct Ready {
+    RecordName record;
+};
+
+// Read the local record and call read_local() with what is behind the header.
+struct ReadLocal {
+    RecordName record;
+    ProcessorId reader;
+    std::uint64_t ticket = 0; // the reader's
+};
+
+// The answer to read(): empty = there is no such record.
+struct ReadAnswer {
+    std::uint64_t ticket = 0;
+    Bytes data;
+};
+
+// The owner of these records has departed: call copies() with what the file holds of each, in one
+// call or in several; a record whose chain is locked must not hold up the others.
+struct Report {
+    std::vector<RecordName> records;
+};
+
+// A state was loaded. Of every volatile database keep only the records of this list, sorted, whose
+// rsn in the file is the given grant, and make header.dmaster = self there; delete every other
+// record. Then reconciled() with those of the list that the file lacks, and let waiting clients
+// look again.
+struct Reconcile {
+    struct Owned {
+        RecordName record;
+        Grant grant = 0;
+    };
+
+    std::vector<Owned> owned;
+};
+
+// Empty one volatile database, or all of them.
+struct Wipe {
+    std::optional<DatabaseId> db;
+};
+
+// We may be cut off: no local client may enter a chain of a volatile database until Thaw (whole
+// database lock, ctdb-behaviour.md 2.6), nor be answered.
+struct Freeze {};
+
+struct Thaw {};
+
+using RecordEffect = std::variant<TakeOver,
+                                  GiveAway,
+                                  Retire,
+                                  Remove,
+                                  Ready,
+                                  ReadLocal,
+                                  ReadAnswer,
+                                  Report,
+                                  Reconcile,
+                                  Wipe,
+                                  Freeze,
+                                  Thaw>;
+
+std::string describe(const RecordName& record); // "7a19d84d:6b31"
+std::string describe(const RecordEffect& effect);
+
+} // namespace statedb
