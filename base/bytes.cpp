@@ -20,11 +20,26 @@ static void free_block(Block* block) {
     ::operator delete(block);
 }
 
+static void free_all(Block* list) {
+    while (list != nullptr)
+        free_block(std::exchange(list, list->next));
+}
+
+// The last tenant turns off the light.
+static void move_out(Home* home) {
+    if (home->tenants.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+    free_all(home->returned.load(std::memory_order_relaxed));
+    delete home;
+}
+
 void retire(Block* block) {
-    if (block->home != nullptr)
-        block->home->take_home(block);
-    else
-        free_block(block);
+    Home* home = block->home;
+    if (home == nullptr) return free_block(block);
+    block->next = home->returned.load(std::memory_order_relaxed);
+    while (!home->returned.compare_exchange_weak(block->next, block, std::memory_order_release,
+                                                 std::memory_order_relaxed)) {
+    }
+    move_out(home);
 }
 
 } // namespace detail
@@ -56,28 +71,21 @@ Bytes WritableBytes::freeze(std::size_t size) {
 }
 
 BlockPool::~BlockPool() {
-    for (detail::Block* list : {idle_, returned_.exchange(nullptr, std::memory_order_acquire)})
-        while (list != nullptr)
-            detail::free_block(std::exchange(list, list->next));
+    detail::free_all(idle_);
+    detail::move_out(home_);
 }
 
 WritableBytes BlockPool::allocate() {
-    if (idle_ == nullptr) idle_ = returned_.exchange(nullptr, std::memory_order_acquire);
+    if (idle_ == nullptr) idle_ = home_->returned.exchange(nullptr, std::memory_order_acquire);
+    home_->tenants.fetch_add(1, std::memory_order_relaxed);
     if (idle_ == nullptr) {
         detail::Block* block = detail::allocate_block(block_size_);
-        block->home = this;
+        block->home = home_;
         return WritableBytes(block);
     }
     detail::Block* block = std::exchange(idle_, idle_->next);
     block->references.store(1, std::memory_order_relaxed);
     return WritableBytes(block);
-}
-
-void BlockPool::take_home(detail::Block* block) {
-    block->next = returned_.load(std::memory_order_relaxed);
-    while (!returned_.compare_exchange_weak(block->next, block, std::memory_order_release,
-                                            std::memory_order_relaxed)) {
-    }
 }
 
 } // namespace base

@@ -16,18 +16,24 @@
 
 namespace base {
 
-class BlockPool;
-
 namespace detail {
+
+struct Home;
 
 // The head of a block; `capacity` bytes follow it in memory.
 struct Block {
     std::atomic<std::uint32_t> references;
     std::uint32_t capacity;
-    BlockPool* home; // null: straight from the heap
-    Block* next;     // while it waits in its pool
+    Home* home;  // null: straight from the heap
+    Block* next; // while it waits in its pool
 
     [[nodiscard]] std::uint8_t* bytes() { return reinterpret_cast<std::uint8_t*>(this + 1); }
+};
+
+// What a pool and its blocks share: blocks that outlive their pool still have a home to go to.
+struct Home {
+    std::atomic<Block*> returned{nullptr}; // a stack that the owner only ever takes whole: no ABA
+    std::atomic<std::size_t> tenants{1};   // blocks out in the world, and the pool itself
 };
 
 Block* allocate_block(std::size_t capacity);
@@ -126,9 +132,9 @@ private:
     detail::Block* block_ = nullptr;
 };
 
-// Blocks of one size, reused. allocate() belongs to one thread; blocks may come home from any.
-// The pool must outlive its blocks. It grows when it is empty and never shrinks: what bounds it
-// is whoever bounds the packets (flow control), not the allocator.
+// Blocks of one size, reused. allocate() belongs to one thread; blocks may come home from any, also
+// after the pool is gone. It grows when it is empty and never shrinks: what bounds it is whoever
+// bounds the packets (flow control), not the allocator.
 class BlockPool {
 public:
     explicit BlockPool(std::size_t block_size) : block_size_(block_size) {}
@@ -142,14 +148,9 @@ public:
     [[nodiscard]] std::size_t block_size() const { return block_size_; }
 
 private:
-    friend void detail::retire(detail::Block* block);
-
-    void take_home(detail::Block* block);
-
     std::size_t block_size_;
     detail::Block* idle_ = nullptr; // the owner's own list
-    std::atomic<detail::Block*> returned_{
-        nullptr}; // a stack that the owner only ever takes whole: no ABA
+    detail::Home* home_ = new detail::Home;
 };
 
 } // namespace base

@@ -45,3 +45,14 @@ TEST_CASE("blocks come home from other threads") {
     }
     CHECK(pool.allocate().capacity() == 32);
 }
+
+TEST_CASE("bytes outlive the pool that their memory came from") {
+    base::Bytes kept;
+    {
+        base::BlockPool pool(64);
+        base::WritableBytes block = pool.allocate();
+        block.data()[0] = 'x';
+        kept = block.freeze(1);
+    }
+    CHECK(kept.view() == "x");
+}
