@@ -5,6 +5,7 @@
 
 #include <map>
 
+#include "allocations.h"
 #include "arbitrary.h"
 
 using namespace totem;
@@ -109,4 +110,37 @@ TEST_CASE("window: answers like a map, whatever order the network chose") {
         }
         require_same(window, model);
     }));
+}
+
+TEST_CASE("window: a packet's memory goes home when the packet is forgotten") {
+    BlockPool pool(64);
+    Window window(1024);
+    WritableBytes block = pool.allocate();
+    const std::uint8_t* address = block.data();
+    DataPacket packet = packet_at(1);
+    packet.chunks = block.freeze(10);
+    CHECK(window.store(std::move(packet)) == Window::Stored::fresh);
+    window.discard_up_to(Seq{1});
+    CHECK(pool.allocate().data() == address);
+}
+
+TEST_CASE("window: in steady state it takes nothing from the heap") {
+    Window window(512);
+    std::uint64_t seq = 0;
+    const Bytes content = Bytes::copy_of("x");
+    const auto rotate = [&] {
+        for (int i = 0; i < 300; ++i) {
+            DataPacket packet = packet_at(++seq, "");
+            packet.chunks = content;
+            (void)window.store(std::move(packet));
+        }
+        window.discard_up_to(window.aru());
+    };
+    rotate();
+    const std::size_t before = allocations_so_far();
+    for (int i = 0; i < 100; ++i)
+        rotate();
+    CHECK(allocations_so_far() == before);
+    CHECK(window.aru() == Seq{300 * 101});
+    CHECK(window.held() == 0);
 }
