@@ -75,16 +75,15 @@ void ChainLocks::with(const Bytes& key, Work work) {
 }
 
 bool ChainLocks::run_if_free(Queues::iterator queue) {
-    const Bytes& key = queue->first;
-    if (!file_.try_lock(key.span())) return false;
-    run_all(queue);
+    if (!file_.try_lock(queue->first.span())) return false;
+    run_all(queue, Held::by_us);
     return true;
 }
 
-// The chain is ours, by lock or by mark: serves all who wait for the key, and those whom they call.
-void ChainLocks::run_all(Queues::iterator queue) {
+// Serves all who wait for the key, and those who come while they are served.
+void ChainLocks::run_all(Queues::iterator queue, Held held) {
     const Bytes key = queue->first;
-    const std::shared_ptr<Helper> helper = queue->second.helper;
+    if (held == Held::by_helper) file_.mark_locked(key.span());
     ++statistics_.num_current;
     while (!queue->second.work.empty()) {
         const Work work = std::move(queue->second.work.front());
@@ -94,10 +93,9 @@ void ChainLocks::run_all(Queues::iterator queue) {
         work();
     }
     --statistics_.num_current;
-    if (helper == nullptr)
-        file_.unlock(key.span());
-    else
-        file_.unmark_locked(key.span());
+    if (held == Held::by_us) file_.unlock(key.span());
+    if (held == Held::by_helper) file_.unmark_locked(key.span());
+    const std::shared_ptr<Helper> helper = queue->second.helper;
     queues_.erase(queue);
     if (helper == nullptr) return;
     dismiss(*helper);
@@ -110,7 +108,7 @@ void ChainLocks::try_again_soon(Queues::iterator queue) {
     timer->async_wait([this, timer, key = queue->first, alive = alive_](auto) {
         if (!*alive) return;
         const auto found = queues_.find(key);
-        if (run_if_free(found)) return;
+        if (found == queues_.end() || found->second.helper != nullptr || run_if_free(found)) return;
         if (++found->second.tries < tries_max)
             try_again_soon(found);
         else
@@ -124,15 +122,16 @@ void ChainLocks::start_helper(Queues::iterator queue) {
         return;
     }
     ++helpers_;
-    queue->second.helper = launch(&queue->first);
+    queue->second.helper = launch(queue->first);
 }
 
 void ChainLocks::start_waiting_helpers() {
     while (!without_helper_.empty() && helpers_ < settings_.helpers_max) {
-        const Bytes key = std::exchange(without_helper_.front(), {});
+        const auto queue = queues_.find(std::exchange(without_helper_.front(), {}));
         without_helper_.pop_front();
-        const auto queue = queues_.find(key);
-        if (!run_if_free(queue)) start_helper(queue);
+        if (queue == queues_.end() || queue->second.helper != nullptr || run_if_free(queue))
+            continue;
+        start_helper(queue);
     }
 }
 
@@ -146,9 +145,9 @@ void ChainLocks::count(Clock::time_point since) {
 
 // wire 7.1. A helper that cannot be started is tried again: the disk or the process table may have
 // been full, and giving up would leave a client waiting for ever.
-std::shared_ptr<ChainLocks::Helper> ChainLocks::launch(const Bytes* key) {
+std::shared_ptr<ChainLocks::Helper> ChainLocks::launch(std::optional<Bytes> key) {
     auto helper = std::make_shared<Helper>(loop_);
-    helper->key = key;
+    helper->key = std::move(key);
     helper->since = Clock::now();
     complain(helper);
     try {
@@ -169,11 +168,11 @@ void ChainLocks::start_process(Helper& helper) {
     const boost::asio::posix::stream_descriptor theirs(loop_, ends[1]);
     Command command{.arguments = {settings_.helper, std::to_string(getpid()),
                                   std::to_string(extra_descriptor_in_child),
-                                  helper.key != nullptr ? "RECORD" : "DB", file_.path().string(),
+                                  helper.key ? "RECORD" : "DB", file_.path().string(),
                                   fmt::format("0x{:x}", file_.open_flags())},
                     .extra_descriptor = ends[1],
                     .environment = {}};
-    if (helper.key != nullptr) command.arguments.push_back(hex(*helper.key));
+    if (helper.key) command.arguments.push_back(hex(*helper.key));
     helper.child = std::make_unique<Child>(loop_, command);
 }
 
@@ -182,45 +181,43 @@ void ChainLocks::listen(const std::shared_ptr<Helper>& helper) {
     helper->pipe.async_read_some(
         boost::asio::buffer(&helper->verdict, 1),
         [this, helper, alive = alive_](const boost::system::error_code& error, std::size_t size) {
-            if (!*alive || error == boost::asio::error::operation_aborted) return;
-            if (error || size != 1 || helper->verdict != 0)
+            if (!*alive || helper->child == nullptr) return; // dismissed
+            if (error || size != 1 || helper->verdict != 0) {
                 helper_failed(helper);
-            else if (helper->key != nullptr)
-                record_locked(Bytes(*helper->key));
-            else
-                file_locked(helper);
+            } else if (helper->key) {
+                run_all(queue_of(*helper), Held::by_helper);
+            } else {
+                helper->timer.cancel();
+                listen(helper); // its death would let clients in
+                file_locked(Frozen::by_helper);
+            }
         });
 }
 
-void ChainLocks::record_locked(const Bytes& key) {
-    file_.mark_locked(key.span());
-    run_all(queues_.find(key));
-}
-
-void ChainLocks::file_locked(const std::shared_ptr<Helper>& helper) {
-    helper->held = true;
-    helper->timer.cancel();
-    file_.mark_all_locked();
-    listen(helper); // its death would let clients in
-    for (const Work& work : std::exchange(when_frozen_, {}))
-        work();
+// A helper that was not dismissed is that of its key's queue.
+ChainLocks::Queues::iterator ChainLocks::queue_of(const Helper& helper) {
+    const auto queue = queues_.find(*helper.key);
+    base::check(queue != queues_.end() && queue->second.helper.get() == &helper,
+                "a lock helper works for the queue of its key");
+    return queue;
 }
 
 void ChainLocks::helper_failed(const std::shared_ptr<Helper>& helper) {
     ++statistics_.num_failed;
-    if (helper->held) {
+    if (!helper->key && frozen()) {
         spdlog::error("{}: the helper that held the frozen file is gone", database_);
-        file_.unmark_all_locked();
+        unfreeze();
     }
     dismiss(*helper);
     helper->timer.expires_after(after_failure);
     helper->timer.async_wait([this, helper, alive = alive_](const auto& error) {
         if (error || !*alive) return;
-        if (helper->key == nullptr) {
-            freezer_ = launch(nullptr);
+        if (!helper->key) {
+            if (freezer_ == helper) freezer_ = launch(std::nullopt);
             return;
         }
-        const auto queue = queues_.find(Bytes(*helper->key));
+        const auto queue = queues_.find(*helper->key);
+        if (queue == queues_.end() || queue->second.helper != helper) return;
         queue->second.helper.reset();
         --helpers_;
         if (!run_if_free(queue)) start_helper(queue);
@@ -229,7 +226,6 @@ void ChainLocks::helper_failed(const std::shared_ptr<Helper>& helper) {
 
 // SIGTERM: it unlocks and ends.
 void ChainLocks::dismiss(Helper& helper) {
-    helper.held = false;
     helper.timer.cancel();
     helper.pipe.close();
     helper.child.reset();
@@ -241,7 +237,7 @@ void ChainLocks::complain(const std::shared_ptr<Helper>& helper) {
     helper->timer.async_wait([this, helper, alive = alive_](const auto& error) {
         if (error || !*alive) return;
         const auto seconds = static_cast<long>(seconds_since(helper->since));
-        const bool record = helper->key != nullptr;
+        const bool record = helper->key.has_value();
         spdlog::warn("Unable to get {} lock on database {} for {} seconds{}",
                      record ? "RECORD" : "DB", database_, seconds,
                      record ? fmt::format(" (key {})", hex(*helper->key)) : std::string());
@@ -269,14 +265,33 @@ void ChainLocks::freeze(Work frozen) {
         return;
     }
     when_frozen_.push_back(std::move(frozen));
-    if (freezer_ == nullptr) freezer_ = launch(nullptr);
+    if (freezer_ != nullptr) return;
+    if (file_.try_lock_all())
+        file_locked(Frozen::by_us);
+    else
+        freezer_ = launch(std::nullopt);
+}
+
+// Now every chain is ours, so all that waited for one can be done.
+void ChainLocks::file_locked(Frozen how) {
+    frozen_ = how;
+    if (how == Frozen::by_helper) file_.mark_all_locked();
+    while (!queues_.empty())
+        run_all(queues_.begin(), Held::by_freeze);
+    for (const Work& work : std::exchange(when_frozen_, {}))
+        work();
+}
+
+void ChainLocks::unfreeze() {
+    if (frozen_ == Frozen::by_us) file_.unlock_all();
+    if (frozen_ == Frozen::by_helper) file_.unmark_all_locked();
+    frozen_ = Frozen::no;
 }
 
 void ChainLocks::thaw() {
     when_frozen_.clear();
-    if (freezer_ == nullptr) return;
-    if (freezer_->held) file_.unmark_all_locked();
-    dismiss(*freezer_);
+    unfreeze();
+    if (freezer_ != nullptr) dismiss(*freezer_);
     freezer_.reset();
 }
 

@@ -17,6 +17,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace ctdbd::daemon {
@@ -49,29 +50,29 @@ public:
     void with(const Bytes& key, Work work);
 
     // Takes the lock of the whole file, so that clients block in their own chain locks, and keeps
-    // it. `frozen` is called when it is held, which is never if a client never lets go. Our own
-    // work goes on meanwhile. Freezing twice calls back twice and still needs one thaw.
+    // it. `frozen` is called when it is held and all work that was waiting has been done; never, if
+    // a client never lets go. New work goes on meanwhile. Freezing twice calls back twice and still
+    // needs one thaw.
     void freeze(Work frozen);
     void thaw();
 
-    [[nodiscard]] bool frozen() const { return freezer_ != nullptr && freezer_->held; }
+    [[nodiscard]] bool frozen() const { return frozen_ != Frozen::no; }
 
     [[nodiscard]] std::size_t waiting() const;
 
 private:
     using Clock = std::chrono::steady_clock;
 
-    // A helper process and what it waits for; `key` is null for the whole file.
+    // A helper process and what it waits for: a key's chain, or the whole file.
     struct Helper {
         explicit Helper(boost::asio::io_context& loop) : pipe(loop), timer(loop) {}
 
         boost::asio::posix::stream_descriptor pipe;
         boost::asio::steady_timer timer; // complaint, or the next try
         std::unique_ptr<Child> child, debug_script;
-        const Bytes* key = nullptr;
+        std::optional<Bytes> key;
         std::uint8_t verdict = 0;
         Clock::time_point since;
-        bool held = false;
     };
 
     struct Queue {
@@ -87,16 +88,20 @@ private:
 
     using Queues = std::map<Bytes, Queue, SmallerKey>;
 
+    enum class Held : std::uint8_t { by_us, by_helper, by_freeze };
+    enum class Frozen : std::uint8_t { no, by_us, by_helper };
+
     bool run_if_free(Queues::iterator queue);
-    void run_all(Queues::iterator queue);
+    void run_all(Queues::iterator queue, Held held);
     void try_again_soon(Queues::iterator queue);
     void start_helper(Queues::iterator queue);
     void start_waiting_helpers();
-    std::shared_ptr<Helper> launch(const Bytes* key);
+    std::shared_ptr<Helper> launch(std::optional<Bytes> key);
     void start_process(Helper& helper);
     void listen(const std::shared_ptr<Helper>& helper);
-    void record_locked(const Bytes& key);
-    void file_locked(const std::shared_ptr<Helper>& helper);
+    [[nodiscard]] Queues::iterator queue_of(const Helper& helper);
+    void file_locked(Frozen how);
+    void unfreeze();
     void helper_failed(const std::shared_ptr<Helper>& helper);
     static void dismiss(Helper& helper);
     void complain(const std::shared_ptr<Helper>& helper);
@@ -110,7 +115,8 @@ private:
     Queues queues_;
     std::deque<Bytes> without_helper_; // keys whose helper must wait for another one to end
     std::size_t helpers_ = 0;
-    std::shared_ptr<Helper> freezer_;
+    Frozen frozen_ = Frozen::no;
+    std::shared_ptr<Helper> freezer_; // waits for the whole file, or holds it
     std::vector<Work> when_frozen_;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

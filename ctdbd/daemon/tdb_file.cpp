@@ -144,6 +144,12 @@ void TdbFile::unmark_locked(ByteSpan key) {
     base::check(tdb_chainlock_unmark(tdb_, data_of(key)) == 0, "a chain that we unmark was marked");
 }
 
+bool TdbFile::try_lock_all() { return tdb_lockall_nonblock(tdb_) == 0; }
+
+void TdbFile::unlock_all() {
+    base::check(tdb_unlockall(tdb_) == 0, "the file that we unlock was locked by us");
+}
+
 void TdbFile::mark_all_locked() {
     base::check(tdb_lockall_mark(tdb_) == 0, "all chains can be marked as locked");
 }

@@ -65,6 +65,9 @@ public:
     // calls below work as if we held it.
     void mark_locked(ByteSpan key);
     void unmark_locked(ByteSpan key);
+    // The same for the whole file: all chains at once.
+    [[nodiscard]] bool try_lock_all();
+    void unlock_all();
     void mark_all_locked();
     void unmark_all_locked();
 

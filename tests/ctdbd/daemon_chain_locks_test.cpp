@@ -164,6 +164,22 @@ TEST_CASE("a frozen file shuts clients out and lets us work") {
     }
 }
 
+TEST_CASE("freezing does what waited for chains first, then calls back") {
+    Fixture f;
+    Holder holder(f.loop, f.file, k1_hex);
+    std::vector<int> order;
+    f.locks.with(bytes("k1"), [&] { order.push_back(1); });
+    f.locks.freeze([&] { order.push_back(2); });
+    f.locks.freeze([&] { order.push_back(3); });
+    f.loop.run_for(std::chrono::milliseconds(100));
+    CHECK(order.empty());
+    holder.let_go(f.loop);
+    CHECK(turn_until(f.loop, [&] { return order.size() == 3; }));
+    CHECK(order == std::vector{1, 2, 3});
+    f.locks.thaw();
+    CHECK_FALSE(f.locks.frozen());
+}
+
 TEST_CASE("freezing waits for the client that holds a chain, thawing gives up waiting") {
     Fixture f;
     Holder holder(f.loop, f.file, k1_hex);
