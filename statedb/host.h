@@ -2,14 +2,15 @@
 // agreed order, forms that component, brings joiners up to date, and keeps everything else from
 // being applied.
 //
-// The life of a component (totem.md 6.2, 6.3, adapted; docs/adr/0002): a regular configuration
-// brings every member's voting history as its hint, so all know at once whether it is eligible. If
-// so, each member stores the attempt, then submits a safe CREATE with its position in the order and
-// its services' summaries. When the CREATEs of all members were delivered in the regular
-// configuration, the primary component is formed; the member with the longest applied order is the
-// donor for those that lack state, who receive it in chunks while the others go on. Commands
-// delivered in a transitional configuration wait (yellow) until the next component tells whether
-// they count.
+// The life of a component (totem.md 6.2, 6.3, adapted; docs/adr/0002): in a regular configuration
+// each member tells in a safe STATE its voting history, its position in the order and its services'
+// summaries; the hints of the commit token gave a first verdict before. With all STATEs delivered
+// everybody knows whether the component may act, who has the state and who lacks it. If it may,
+// each member stores the attempt, then submits a safe CREATE. When the CREATEs of all were
+// delivered in the regular configuration, the primary component is formed; the member with the
+// longest applied order is the donor for those that lack state, who receive it in chunks while the
+// others go on, and get a vote once they have it. Commands delivered in a transitional
+// configuration wait (yellow) until the next component tells whether they count.
 #pragma once
 
 #include "statedb/quorum.h"
@@ -46,7 +47,8 @@ struct HostStatus {
     std::uint64_t applied = 0; // index of the last command applied
     RingId ring;
     std::vector<ProcessorId> members;
-    std::string quorum; // why or why not
+    std::string quorum;          // why or why not
+    std::uint64_t malformed = 0; // messages that no host of our version sends; they were ignored
 };
 
 class Host {
@@ -73,6 +75,11 @@ public:
     // A local request to a service: `service.request(..., host.outbox(now))`. Valid for that call.
     [[nodiscard]] Outbox& outbox(Instant now);
 
+    // We want to leave the ring: take our vote out of the primary component, so that even the last
+    // of two can go on without us. Leave once resigned() is true, or when patience ends.
+    void resign(Instant now);
+    [[nodiscard]] bool resigned() const;
+
     // -- what the world must do, drained after every call
     // ---------------------------------------------------
     struct Pending {
@@ -85,8 +92,8 @@ public:
     void pop_submission();
     // Too much waits for the ring: take no more requests from clients until this is false.
     [[nodiscard]] bool congested() const;
-    // A history to be made durable and, at the same time, our new hint for the ring. Answer with
-    // history_stored().
+    // A history to be made durable and, at the same time, our new hint for the ring (hint_of()).
+    // Answer each with one history_stored().
     [[nodiscard]] std::optional<History> history_to_store();
 
     [[nodiscard]] HostStatus status() const;

@@ -14,7 +14,9 @@ namespace statedb {
 
 using namespace totem;
 
-// One primary component, or one attempt to form it.
+// One primary component, or one attempt to form it. `nodes` are those whose votes decide about the
+// next one: the members that held its state. A member that was still receiving the state is not
+// among them, for a component of such members alone could forget what was committed.
 struct Primary {
     std::uint64_t index = 0;   // epoch; 0: none ever
     std::vector<NodeId> nodes; // sorted
@@ -22,15 +24,19 @@ struct Primary {
     friend bool operator==(const Primary&, const Primary&) = default;
 };
 
-// What a node remembers for ever: the last primary component it was in, and an attempt it took part
-// in whose outcome it does not know. An attempt counts as formed until a member of it that knows
-// better is met.
+// What a node remembers for ever: the last primary component it was in, and the attempts it took
+// part in whose outcome it does not know, oldest first. An attempt counts as formed until a member
+// of it is met that knows better. One attempt would not do: with LP = {1..5} and an attempt {1,2,3}
+// that only 3 knows to be formed, 1 and 2 may try {1,2,4}; were that to replace the first, {1,4,5}
+// could form beside {2,3}.
 struct History {
     Primary last_primary;
-    std::optional<Primary> attempt;
+    std::vector<Primary> attempts;
 
     friend bool operator==(const History&, const History&) = default;
 };
+
+inline constexpr std::size_t attempts_max = 16; // of different nodes; more are not tried
 
 enum class QuorumRule : std::uint8_t { dynamic, majority };
 
@@ -48,9 +54,28 @@ struct Verdict {
                             std::span<const NodeId> members,
                             std::span<const History> histories);
 
-// Compact, at most hint_size_max bytes for clusters up to 64 nodes numbered 1..64 (bitmaps), for
-// commit tokens and files.
+// What several nodes know together.
+struct Knowledge {
+    Primary last;              // the greatest primary component that one of them was in
+    std::vector<Primary> open; // later attempts that none of them can disprove, by index
+
+    // The primary component whose nodes must have all that was ever committed: the greatest one
+    // that may have been formed.
+    [[nodiscard]] const Primary& newest() const { return open.empty() ? last : open.back(); }
+};
+
+[[nodiscard]] Knowledge pool(std::span<const NodeId> members, std::span<const History> histories);
+
+// `history` as it is to be stored before a CREATE for `attempt`; what `known` disproves is dropped.
+[[nodiscard]] History with_attempt(History history, const Knowledge& known, Primary attempt);
+
+// Compact (bitmaps), for files: with up to four attempts it is at most hint_size_max bytes for
+// clusters of up to 64 nodes numbered 1..64.
 [[nodiscard]] Bytes encode(const History& history);
 [[nodiscard]] std::optional<History> decode_history(std::span<const std::uint8_t> bytes);
+
+// The same for commit tokens: never more than hint_size_max bytes, without the oldest attempts if
+// it must be. A hint only tells early what the members then tell each other in full.
+[[nodiscard]] Bytes hint_of(const History& history);
 
 } // namespace statedb

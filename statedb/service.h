@@ -42,11 +42,11 @@ struct View {
     std::uint64_t epoch = 0;          // index of the primary component: grows with each one formed
     bool primary = false;             // false: nothing will be applied until a view says otherwise
     std::vector<ProcessorId> members; // sorted
-    std::vector<ProcessorId>
-        joined; // since the last primary view; they hold no state but what load() gave them
+    // Since the last primary view; they hold no state but what load() gave them.
+    std::vector<ProcessorId> joined;
     std::vector<ProcessorId> departed; // since the last primary view
-    std::vector<ProcessorId>
-        left;           // those of `departed` that said goodbye (clean leave): surely silent
+    // Those of `departed` that said goodbye (clean leave): surely silent.
+    std::vector<ProcessorId> left;
     bool fresh = false; // nobody had volatile state: this component starts a new volatile epoch
 };
 
@@ -75,6 +75,12 @@ public:
 
     [[nodiscard]] virtual ServiceId id() const = 0;
 
+    // False: the commands are not part of the replicated order. They are applied where they are
+    // delivered, in every configuration with or without quorum, and configured() tells of every
+    // regular configuration (primary = false) and of nothing else. There is no state transfer,
+    // digest or refusal.
+    [[nodiscard]] virtual bool needs_quorum() const { return true; }
+
     // -- ordered, the same on every member
     // ---------------------------------------------------------------
     virtual void apply(const Command& command, Outbox& out) = 0;
@@ -95,6 +101,11 @@ public:
     // Fresh volatile epoch: nobody has state. Forget volatile state; `summaries` are all members',
     // in their order.
     virtual void begin_epoch(std::span<const Summary> summaries, Outbox& out) = 0;
+
+    // After load() or begin_epoch(): we hold all durable state that the component has. Until then
+    // our vote does not count in the next component, which else might forget commits.
+    [[nodiscard]] virtual bool settled() const { return true; }
+
     // Over the whole replicated state; equal on equal states. Compared round the ring now and then.
     [[nodiscard]] virtual std::uint64_t digest() const = 0;
 
@@ -103,6 +114,13 @@ public:
     // One of our own commands was ordered where it does not count (no primary component, or dropped
     // with the tail of an old one): it had no effect anywhere. Submit again if it is still wanted.
     virtual void refused(const Bytes& payload, Outbox& out) = 0;
+
+    // One of our own commands is part of the state that load() has just given us: it had its
+    // effect, but apply() was not called for it here.
+    virtual void absorbed(const Bytes& payload, Outbox& out) {
+        (void)payload;
+        (void)out;
+    }
 
     // The order stands still (membership is being formed) or goes on again.
     virtual void interrupted(Outbox& out) { (void)out; }
