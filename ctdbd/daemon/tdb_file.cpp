@@ -52,11 +52,11 @@ log_tdb(tdb_context* tdb, tdb_debug_level level, const char* format, ...) {
 
 int flags_of(const TdbOptions& options) {
     switch (options.kind) {
-    case DatabaseKind::persistent:
+    case DatabaseKind::is_persistent:
         return protocol::tdb_open_flag::persistent;
-    case DatabaseKind::replicated:
+    case DatabaseKind::is_replicated:
         return protocol::tdb_open_flag::replicated;
-    case DatabaseKind::volatile_:
+    case DatabaseKind::is_volatile:
         break;
     }
     return options.mutexes && tdb_runtime_check_for_robust_mutexes()
@@ -111,7 +111,7 @@ TdbFile::TdbFile(TdbOptions options)
         throw TdbError(
             fmt::format("cannot open {}: {}", options_.path.string(), std::strerror(errno)));
     tdb_set_max_dead(tdb_, options_.dead_records_max);
-    if (options_.kind == DatabaseKind::persistent) return;
+    if (options_.kind == DatabaseKind::is_persistent) return;
     const TDB_DATA first = tdb_firstkey(tdb_);
     if (first.dptr == nullptr) return;
     std::free(first.dptr);
@@ -192,6 +192,11 @@ void TdbFile::store(ByteSpan key, const protocol::LtdbHeader& header, ByteSpan d
         fail("cannot store a record");
 }
 
+void TdbFile::store(ByteSpan key, ByteSpan value) {
+    if (tdb_store(tdb_, data_of(key), data_of(value), TDB_REPLACE) != 0)
+        fail("cannot store a record");
+}
+
 void TdbFile::erase(ByteSpan key) {
     if (tdb_delete(tdb_, data_of(key)) != 0 && tdb_error(tdb_) != TDB_ERR_NOEXIST)
         fail("cannot delete a record");
@@ -202,7 +207,7 @@ void TdbFile::erase(ByteSpan key) {
 std::size_t TdbFile::chains() const { return static_cast<std::size_t>(tdb_hash_size(tdb_)); }
 
 bool TdbFile::try_scan_chain(std::size_t chain, const Visit& visit) {
-    base::check(kind() != DatabaseKind::persistent,
+    base::check(kind() != DatabaseKind::is_persistent,
                 "chains are known by the hash of volatile files");
     const std::uint32_t number = keys_of_chains(chains())[chain];
     const ByteSpan key(reinterpret_cast<const std::uint8_t*>(&number), sizeof number);

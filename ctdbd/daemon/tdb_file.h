@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "ctdbd/protocol/ltdb_header.h"
+#include "statedb/databases.h"
 
 #include <filesystem>
 #include <functional>
@@ -24,7 +25,7 @@ namespace ctdbd::daemon {
 using base::Bytes;
 using ByteSpan = std::span<const std::uint8_t>;
 
-enum class DatabaseKind : std::uint8_t { volatile_, persistent, replicated };
+using statedb::DatabaseKind;
 
 // The file cannot be used: a sentence that names it. While starting up it ends the start; later it
 // means that the disk or the file is damaged.
@@ -35,7 +36,7 @@ public:
 
 struct TdbOptions {
     std::filesystem::path path;
-    DatabaseKind kind = DatabaseKind::volatile_;
+    DatabaseKind kind = DatabaseKind::is_volatile;
     bool mutexes = true;      // volatile files only, and only where the system has robust mutexes
     int hash_size = 100'001;  // DatabaseHashSize: of a new file
     int dead_records_max = 5; // DatabaseMaxDead
@@ -77,6 +78,7 @@ public:
     // The same without a copy of the data; a value too short for a header does not exist.
     [[nodiscard]] std::optional<protocol::LtdbHeader> header(ByteSpan key) const;
     void store(ByteSpan key, const protocol::LtdbHeader& header, ByteSpan data);
+    void store(ByteSpan key, ByteSpan value); // header and data as they are
     void erase(ByteSpan key);
 
     // -- the whole file

@@ -23,15 +23,15 @@ const LtdbHeader header{.rsn = 7, .dmaster = 2, .flags = 0};
 
 TEST_CASE("each kind of database is opened with the flags that clients are told") {
     const TestDirectory directory;
-    CHECK(TdbFile(in(directory, DatabaseKind::volatile_)).open_flags() == 0x1c41);
+    CHECK(TdbFile(in(directory, DatabaseKind::is_volatile)).open_flags() == 0x1c41);
     const TestDirectory other;
-    TdbOptions without = in(other, DatabaseKind::volatile_);
+    TdbOptions without = in(other, DatabaseKind::is_volatile);
     without.mutexes = false;
     CHECK(TdbFile(without).open_flags() == 0xc41);
     const TestDirectory third;
-    CHECK(TdbFile(in(third, DatabaseKind::replicated)).open_flags() == 0xc41);
+    CHECK(TdbFile(in(third, DatabaseKind::is_replicated)).open_flags() == 0xc41);
     const TestDirectory fourth;
-    TdbFile persistent(in(fourth, DatabaseKind::persistent));
+    TdbFile persistent(in(fourth, DatabaseKind::is_persistent));
     CHECK(persistent.open_flags() == 0x400);
     persistent.enable_seqnum();
     CHECK(persistent.open_flags() == 0x480);
@@ -39,7 +39,7 @@ TEST_CASE("each kind of database is opened with the flags that clients are told"
 
 TEST_CASE("a record is its header and its data") {
     const TestDirectory directory;
-    TdbFile file(in(directory, DatabaseKind::volatile_));
+    TdbFile file(in(directory, DatabaseKind::is_volatile));
     CHECK_FALSE(file.fetch(bytes("k").span()));
     CHECK_FALSE(file.header(bytes("k").span()));
     file.store(bytes("k").span(), header, bytes("value").span());
@@ -53,11 +53,11 @@ TEST_CASE("a record is its header and its data") {
 
 TEST_CASE(
     "what an earlier life left in a volatile file is gone, what a persistent one holds stays") {
-    for (const auto kind : {DatabaseKind::volatile_, DatabaseKind::persistent}) {
+    for (const auto kind : {DatabaseKind::is_volatile, DatabaseKind::is_persistent}) {
         const TestDirectory directory;
         { TdbFile(in(directory, kind)).store(bytes("k").span(), header, {}); }
         const TdbFile again(in(directory, kind));
-        CHECK(again.header(bytes("k").span()).has_value() == (kind == DatabaseKind::persistent));
+        CHECK(again.header(bytes("k").span()).has_value() == (kind == DatabaseKind::is_persistent));
     }
 }
 
@@ -65,7 +65,7 @@ TEST_CASE("going through the chains shows every record once, in any hash size") 
     CHECK(rc::check([](const std::set<std::string>& keys) {
         const TestDirectory directory;
         const int hash_size = *rc::gen::inRange(1, 60);
-        TdbFile file(in(directory, DatabaseKind::volatile_, hash_size));
+        TdbFile file(in(directory, DatabaseKind::is_volatile, hash_size));
         for (const std::string& key : keys)
             file.store(bytes(key).span(), header, bytes(key).span());
         std::multiset<std::string> shown;
@@ -81,7 +81,7 @@ TEST_CASE("going through the chains shows every record once, in any hash size") 
 TEST_CASE("a transaction that is cancelled leaves nothing, one that is committed survives") {
     const TestDirectory directory;
     {
-        TdbFile file(in(directory, DatabaseKind::persistent));
+        TdbFile file(in(directory, DatabaseKind::is_persistent));
         file.begin_transaction();
         file.store(bytes("lost").span(), header, {});
         file.cancel_transaction();
@@ -90,7 +90,7 @@ TEST_CASE("a transaction that is cancelled leaves nothing, one that is committed
         file.commit_transaction();
         CHECK(file.intact());
     }
-    TdbFile file(in(directory, DatabaseKind::persistent));
+    TdbFile file(in(directory, DatabaseKind::is_persistent));
     int records = 0;
     file.scan([&](ByteSpan key, ByteSpan) {
         CHECK(key.size() == 4);

@@ -1,0 +1,151 @@
+#include "ctdbd/daemon/committed_file.h"
+
+#include "base/check.h"
+#include "base/match.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+namespace ctdbd::daemon {
+
+namespace {
+
+using statedb::Version;
+
+ByteSpan span_of(const std::string& text) {
+    return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
+std::string_view view_of(ByteSpan bytes) {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+// Anything shorter does not exist (ctdb-behaviour.md 2.4).
+bool is_record(ByteSpan value) { return value.size() >= protocol::ltdb_header_size; }
+
+Version version_of(const auto& change) {
+    return std::visit([](const auto& c) { return c.version; }, change);
+}
+
+} // namespace
+
+struct CommittedFile::Disk {
+    TdbFile file;
+    std::optional<VersionFile> versions;
+    ContentLabel label;
+    ContentDigest digest;
+
+    Disk(TdbOptions options, const std::filesystem::path& version_path) : file(std::move(options)) {
+        if (file.kind() == DatabaseKind::is_persistent) versions.emplace(version_path);
+    }
+
+    void make(const std::vector<Change>& changes);
+    void put(ByteSpan key, ByteSpan value);
+};
+
+// The digest of the content after the changes must be on disk before the content is; so it is
+// computed from what the changes replace, within the transaction but before its commit.
+void CommittedFile::Disk::make(const std::vector<Change>& changes) {
+    const bool only_confirms = std::all_of(changes.begin(), changes.end(), [](const Change& c) {
+        return std::holds_alternative<Confirm>(c);
+    });
+    if (!only_confirms) file.begin_transaction();
+    for (const Change& change : changes)
+        std::visit(base::Match{[&](const Apply& apply) {
+                                   for (const statedb::Write& write : apply.writes)
+                                       put(span_of(write.key), write.value.span());
+                               },
+                               [&](const Replace& replace) {
+                                   file.wipe();
+                                   digest = {};
+                                   for (const auto& [key, value] : replace.content)
+                                       put(span_of(key), value.span());
+                               },
+                               [](const Confirm&) {}},
+                   change);
+    const ContentLabel after{.version = version_of(changes.back()), .digest = digest.value()};
+    if (versions) versions->write(label, after);
+    if (!only_confirms) file.commit_transaction();
+    label = after;
+}
+
+void CommittedFile::Disk::put(ByteSpan key, ByteSpan value) {
+    base::check(is_record(value), "a committed record has a header");
+    if (const auto old = file.fetch(key); old && is_record(old->span()))
+        digest.remove(view_of(key), old->span());
+    file.store(key, value);
+    digest.add(view_of(key), value);
+}
+
+CommittedFile::CommittedFile(DiskThread& disk,
+                             TdbOptions options,
+                             const std::filesystem::path& version_path,
+                             Durable durable)
+    : disk_thread_(disk), disk_(std::make_shared<Disk>(std::move(options), version_path)),
+      open_flags_(disk_->file.open_flags()), durable_(std::move(durable)) {
+    if (!disk_->versions) return;
+    TdbFile& file = disk_->file;
+    if (!file.intact())
+        throw TdbError(fmt::format("{} is damaged: restore it from a backup, or move it away to "
+                                   "get it from the other nodes",
+                                   file.path().string()));
+    file.scan([&](ByteSpan key, ByteSpan value) {
+        if (!is_record(value)) return;
+        disk_->digest.add(view_of(key), value);
+        opened_content_.emplace(view_of(key), Bytes::copy_of(value));
+    });
+    const auto version = disk_->versions->version_of(disk_->digest.value());
+    if (!version && !opened_content_.empty())
+        spdlog::warn("{} was written by another program than this one: it counts as older than "
+                     "what any other node has",
+                     file.path().string());
+    opened_version_ = version.value_or(Version{});
+    disk_->label = {.version = opened_version_, .digest = disk_->digest.value()};
+}
+
+CommittedFile::~CommittedFile() { *alive_ = false; }
+
+const std::filesystem::path& CommittedFile::path() const { return disk_->file.path(); }
+
+void CommittedFile::enable_seqnum() {
+    if ((open_flags_ & protocol::tdb_open_flag::seqnum) != 0) return;
+    open_flags_ |= protocol::tdb_open_flag::seqnum;
+    disk_thread_.submit([disk = disk_] { disk->file.enable_seqnum(); }, [] {});
+}
+
+statedb::Content CommittedFile::take_content() { return std::exchange(opened_content_, {}); }
+
+void CommittedFile::apply(Version version, std::vector<statedb::Write> writes) {
+    submit(Apply{version, std::move(writes)});
+}
+
+void CommittedFile::replace(Version version, statedb::Content content) {
+    submit(Replace{version, std::move(content)});
+}
+
+void CommittedFile::confirm(Version version) { submit(Confirm{version}); }
+
+void CommittedFile::submit(Change change) {
+    waiting_.push_back(std::move(change));
+    if (!busy_) start();
+}
+
+void CommittedFile::start() {
+    busy_ = true;
+    auto changes = std::make_shared<const std::vector<Change>>(std::exchange(waiting_, {}));
+    // The job shares the disk's half: the file may be closed while its last change is written.
+    disk_thread_.submit([disk = disk_, changes] { disk->make(*changes); },
+                        [this, changes, alive = alive_] {
+                            if (!*alive) return;
+                            busy_ = false;
+                            if (!waiting_.empty()) start();
+                            for (const Change& change : *changes)
+                                durable_(version_of(change));
+                        });
+}
+
+} // namespace ctdbd::daemon
