@@ -1,0 +1,30 @@
+// How many new packets a visit may send (totem.md 4.5): the ring's window, a fair share of it, and
+// the bound on memory, against what this processor wants. Pure arithmetic; Ring keeps the numbers.
+#pragma once
+
+#include <cstdint>
+
+namespace totem {
+
+struct FlowLimits {
+    std::uint32_t window = 0;          // packets by all members in one rotation
+    std::uint32_t visit_max = 0;       // new packets of one member in one visit
+    std::uint32_t outstanding_max = 0; // bound on seq - aru
+};
+
+struct FlowDemand {
+    std::uint32_t sent_in_rotation = 0; // by all, our retransmissions of this visit included
+    std::uint32_t sent_in_visit = 0;    // new packets we have sent in this very visit already
+    std::uint64_t outstanding = 0;      // token.seq - token.aru
+    std::uint32_t backlog = 0;          // packets that wait here
+    std::uint32_t backlog_elsewhere = 0;
+    std::uint32_t starved_visits = 0; // visits in a row that sent nothing though packets waited
+};
+
+// Our part of the window, proportional to our part of all that waits (TOCS95, flow control).
+[[nodiscard]] std::uint32_t
+fair_share(std::uint32_t window, std::uint32_t backlog, std::uint32_t backlog_elsewhere);
+
+[[nodiscard]] std::uint32_t allowance(const FlowLimits& limits, const FlowDemand& demand);
+
+} // namespace totem
