@@ -1,7 +1,6 @@
 #include "net/storage.h"
 
 #include "net/file.h"
-#include "net/thread.h"
 
 #include <fmt/format.h>
 
@@ -102,8 +101,7 @@ BackgroundWriter::BackgroundWriter(StableStorage& storage,
                                    std::function<void()> stored,
                                    std::function<void(const std::string&)> failed)
     : storage_(storage), stored_(std::move(stored)), failed_(std::move(failed)),
-      thread_(start_thread<std::jthread>("totem-storage",
-                                         [this](const std::stop_token& stop) { run(stop); })) {}
+      thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
 BackgroundWriter::~BackgroundWriter() = default;
 

@@ -98,6 +98,14 @@ public:
 
     virtual void on_persisted(Ticket ticket) { (void)ticket; }
 
+    // What a scenario's Say step asks for: so many messages, now.
+    virtual void say(std::uint32_t count, std::size_t size, Service service) {
+        (void)count, (void)size, (void)service;
+    }
+
+    // How fast it consumes what is delivered: normally at once; not at all while this is true.
+    virtual void stop_consuming(bool stop) { (void)stop; }
+
     // The run nears its end: submit nothing more of one's own accord, finish what was begun.
     virtual void wind_down() {}
 

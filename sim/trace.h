@@ -86,6 +86,8 @@ struct Deliver {
 
 struct Heal { // the simulator's own: no faults from here on
     Members members;
+    Duration
+        bound{}; // after which it must be stable (totem.md 2.3); our own key, strangers skip it
 };
 
 struct End {}; // the simulator's own: the run is over

@@ -1,0 +1,75 @@
+// What a trace cannot show: the simulator looks into all processors at once and holds them to the
+// invariants of totem.md 9.4 (W1, W3 to W5, W8 to W10), to the other half of P20 (what is
+// delivered safe, all others hold at that very moment) and to P24 (bounded memory).
+//
+// It only looks, between steps, through Processor::view() and holds(); it throws the first
+// Violation.
+#pragma once
+
+#include "membership/processor.h"
+#include "sim/checker/violation.h"
+
+#include <map>
+#include <unordered_map>
+
+namespace sim {
+
+using namespace totem;
+
+// All nodes, as an omniscient observer sees them.
+class Population {
+public:
+    virtual ~Population() = default;
+    // The running processor of a node; null while it is down.
+    [[nodiscard]] virtual const membership::Processor* processor(NodeId node) const = 0;
+};
+
+class WhiteBox {
+public:
+    WhiteBox(const Population& population, const Settings& settings, std::size_t nodes);
+
+    // Around every step of a processor.
+    void stepping(const membership::Processor& processor, const membership::Event& event);
+    void stepped(const membership::Processor& processor);
+
+    void sending(const membership::Processor& processor, const Packet& packet, const Bytes& body);
+    void delivering(const membership::Processor& processor, const Configuration& configuration);
+    void delivering(const membership::Processor& processor, const Delivery& message);
+
+private:
+    using View = membership::Processor::View;
+
+    // What is remembered of one processor, to compare.
+    struct Watched {
+        Configuration configuration; // the last one delivered
+        RingId installed;
+        Seq safe_upto;
+        std::uint64_t high_ring_seq = 0;
+        std::uint64_t recovered = 0; // digest of the old ring's packets before the present step
+    };
+
+    void judge_alone(const membership::Processor& processor, const View& view, Watched& watched);
+    void judge_safe_horizon(const membership::Processor& processor, const View& view);
+    void judge_installed(const membership::Processor& processor, const Watched& watched);
+
+    const Population& population_;
+    std::size_t packets_max_;
+    std::size_t queue_bytes_max_;
+    std::map<ProcessorId, Watched> watched_;
+
+    // Who sent what under one name: a digest of the content and the first sender.
+    struct Sent {
+        std::uint64_t digest;
+        ProcessorId sender;
+    };
+
+    struct PlaceHash {
+        std::size_t operator()(const std::pair<RingId, std::uint64_t>& place) const;
+    };
+
+    std::unordered_map<std::pair<RingId, std::uint64_t>, Sent, PlaceHash> tokens_;  // by token_seq
+    std::unordered_map<std::pair<RingId, std::uint64_t>, Sent, PlaceHash> packets_; // by seq
+    std::map<std::pair<RingId, RingId>, Sent> recovered_; // by (old ring, new ring)
+};
+
+} // namespace sim

@@ -1,0 +1,290 @@
+#include "sim/node.h"
+
+#include "sim/seal.h"
+#include "sim/world.h"
+
+#include <fmt/format.h>
+
+namespace sim {
+
+namespace {
+
+// How many packets may be read before a timer that is due gets its turn.
+constexpr std::uint32_t packets_before_timer_max = 64;
+// Seconds since 2020 at the beginning of virtual time, for new identities (totem.md 3.6).
+constexpr std::uint32_t epoch_seconds = 150'000'000;
+
+} // namespace
+
+bool Node::Socket::push(const Datagram& datagram, std::size_t bound) {
+    if (waiting.size() >= bound) return false;
+    waiting.push_back(datagram);
+    return true;
+}
+
+Datagram Node::Socket::pop() {
+    Datagram datagram = std::move(waiting.front());
+    waiting.pop_front();
+    return datagram;
+}
+
+Node::Node(World& world, Plan plan, const Random& chance)
+    : world_(world), plan_(std::move(plan)), chance_(chance) {}
+
+Node::~Node() = default;
+
+const std::vector<NodeId>& Node::nodes() const { return world_.node_ids(); }
+
+Instant Node::now() const { return plan_.clock.local(world_.now()); }
+
+std::optional<trace::Life> Node::life_of(std::uint32_t incarnation) const {
+    const auto found = lives_.find(incarnation);
+    if (found == lives_.end()) return std::nullopt;
+    return trace::Life{plan_.id, found->second};
+}
+
+// -- birth and death
+
+void Node::begin() {
+    if (running() || beginning_) return;
+    beginning_ = true;
+    ++generation_;
+    const auto& read = disk_.record();
+    // Each new identity is a thousand seconds beyond the last: a lost life may have counted on.
+    const membership::StableRecord record =
+        read ? membership::next_life(*read)
+             : membership::new_identity(epoch_seconds + 1000 * generation_);
+    identity_ = {.self = {plan_.id, record.incarnation},
+                 .high_ring_seq = read ? read->ring_seq_lease : record.ring_seq_lease,
+                 .ring_seq_lease = record.ring_seq_lease,
+                 .challenge = chance_.next() | 1,
+                 .jitter_seed = chance_.next()};
+    write_record(record);
+}
+
+void Node::start_life() {
+    beginning_ = false;
+    life_ = next_life_++;
+    lives_[identity_.self.incarnation] = life_;
+    for (std::uint8_t& byte : boot_nonce_)
+        byte = static_cast<std::uint8_t>(chance_.next());
+    packet_counter_ = 0;
+    application_chance_ = chance_.split("application", life_);
+    processor_ = std::make_unique<membership::Processor>(plan_.settings, identity_);
+    emit(trace::Start{});
+    application_ = world_.applications().make(*this);
+    within([&] { application_->start(disk_.values()); });
+    within([&] { processor_->start(now(), actions_); });
+}
+
+void Node::crash() {
+    if (!running() && !beginning_) return;
+    beginning_ = false;
+    ++generation_;
+    disk_.crash();
+    disk_free_ = world_.now();
+    tickets_.clear();
+    if (!running()) return;
+    world_.retire(*processor_);
+    emit(trace::Crash{});
+    application_.reset();
+    processor_.reset();
+    token_socket_ = data_socket_ = Socket{};
+    timers_.clear();
+    actions_.clear();
+    pending_.clear();
+    consumed_ = 0;
+    paused_ = token_first_ = dying_ = false;
+    crash_after_.reset();
+    busy_until_ = world_.now();
+}
+
+void Node::ask_to_leave() {
+    pending_.emplace_back(membership::LeaveRequested{});
+    if (!performing_) within([] {});
+}
+
+// -- pauses
+
+void Node::pause() {
+    if (!running() || paused_) return;
+    paused_ = true;
+    paused_at_ = world_.now();
+}
+
+// After a long gap all sockets are read before any timer fires; what was said about membership
+// meanwhile is too old to act upon (totem.md 5.11).
+void Node::resume() {
+    if (!running() || !paused_) return;
+    paused_ = false;
+    const Duration gap = now() - plan_.clock.local(paused_at_);
+    const Duration loss = plan_.settings.token_loss_for(processor_->members().size());
+    if (gap > loss / 2) {
+        while (running() && (!token_socket_.waiting.empty() || !data_socket_.waiting.empty())) {
+            Socket& socket = token_socket_.waiting.empty() ? data_socket_ : token_socket_;
+            const Datagram datagram = socket.pop();
+            const bool membership =
+                datagram.type == PacketType::join || datagram.type == PacketType::commit;
+            if (gap <= loss || !membership) open(datagram);
+        }
+        if (running()) step(membership::Resumed{gap});
+    }
+    busy_until_ = world_.now();
+    arm();
+}
+
+// -- sockets and timers
+
+void Node::receive(const Datagram& datagram) {
+    Socket& socket = datagram.type == PacketType::data ? data_socket_ : token_socket_;
+    if (!socket.push(datagram, plan_.socket_packets)) {
+        world_.measures().on_overrun();
+        return;
+    }
+    if (!paused_ && world_.now() >= busy_until_)
+        wake();
+    else
+        arm();
+}
+
+bool Node::read_one() {
+    Socket& first = token_first_ ? token_socket_ : data_socket_;
+    Socket& second = token_first_ ? data_socket_ : token_socket_;
+    if (first.waiting.empty() && second.waiting.empty()) return false;
+    open((first.waiting.empty() ? second : first).pop());
+    return true;
+}
+
+void Node::open(const Datagram& datagram) {
+    std::optional<Opened> opened = sim::open(datagram.bytes);
+    if (!opened) return world_.measures().on_refused();
+    if (opened->envelope.type == PacketType::leave)
+        if (const auto packet = decode(PacketType::leave, opened->body))
+            within([&] { application_->on_leave_noticed(std::get<Leave>(*packet).leaver.node); });
+    step(membership::PacketArrived{.from = opened->envelope.sender,
+                                   .type = opened->envelope.type,
+                                   .body = std::move(opened->body)});
+}
+
+bool Node::fire_timer() {
+    const Instant here = now();
+    if (processor_->deadline() && *processor_->deadline() <= here) {
+        step(membership::DeadlinePassed{});
+        return true;
+    }
+    for (const auto& [timer, at] : timers_) {
+        if (at > here) continue;
+        const TimerId due = timer;
+        timers_.erase(due);
+        within([&] { application_->on_timer(due); });
+        return true;
+    }
+    return false;
+}
+
+std::optional<Instant> Node::next_due() const {
+    std::optional<Instant> due = processor_->deadline();
+    for (const auto& [timer, at] : timers_)
+        due = due ? std::min(*due, at) : at;
+    if (due) due = plan_.clock.truth(*due);
+    return due;
+}
+
+// Real drivers read before they look at the clock: after a stall a packet may have come in time
+// although the timer says it has not. But packets must not starve timers for ever.
+void Node::wake() {
+    if (armed_ && *armed_ <= world_.now()) armed_.reset();
+    if (!running() || paused_) return;
+    if (world_.now() >= busy_until_) {
+        const std::optional<Instant> due = next_due();
+        const bool timer_due = due && *due <= world_.now();
+        overdue_packets_ = timer_due ? overdue_packets_ + 1 : 0;
+        const bool timers_turn = overdue_packets_ > packets_before_timer_max && fire_timer();
+        if (timers_turn) overdue_packets_ = 0;
+        if (timers_turn || read_one() || fire_timer())
+            busy_until_ =
+                world_.now() + Duration{static_cast<Duration::rep>(
+                                   static_cast<double>(plan_.cpu_per_packet.count()) * slowness_)};
+    }
+    arm();
+}
+
+void Node::arm() {
+    if (!running() || paused_) return;
+    std::optional<Instant> due = next_due();
+    if (!token_socket_.waiting.empty() || !data_socket_.waiting.empty()) due = busy_until_;
+    if (!due) return;
+    *due = std::max({*due, busy_until_, world_.now()});
+    if (armed_ && *armed_ <= *due) return;
+    armed_ = *due;
+    world_.wake_at(*due, plan_.id);
+}
+
+void Node::unreachable(NodeId node) {
+    if (running() && !paused_) step(membership::PeerUnreachable{node});
+}
+
+// -- stable storage
+
+void Node::write_record(const membership::StableRecord& record) {
+    disk_.begin(record);
+    tickets_.push_back(0);
+    write_begun();
+}
+
+Ticket Node::persist(std::vector<Write> writes) {
+    disk_.begin(std::move(writes));
+    tickets_.push_back(++last_ticket_);
+    write_begun();
+    return last_ticket_;
+}
+
+void Node::write_begun() {
+    const Duration takes = chance_.between(plan_.fsync, 4 * plan_.fsync);
+    disk_free_ = std::max(disk_free_, world_.now()) + takes;
+    world_.disk_done_at(disk_free_, plan_.id, generation_);
+}
+
+void Node::disk_done(std::uint32_t generation) {
+    if (generation != generation_) return; // of a process that is gone: its write went with it
+    disk_.finish();
+    const Ticket ticket = tickets_.front();
+    tickets_.pop_front();
+    if (beginning_)
+        start_life();
+    else if (ticket == 0)
+        step(membership::RecordStored{});
+    else
+        within([&] { application_->on_persisted(ticket); });
+    arm();
+}
+
+// -- the application's surroundings
+
+membership::Submission Node::submit(Bytes message, Service service) {
+    const std::size_t size = message.size();
+    const auto submission = processor_->submit(now(), std::move(message), service, actions_);
+    if (submission.counter) emit(trace::Submit{{who(), *submission.counter}, service, size});
+    world_.submitted(*this);
+    return submission;
+}
+
+void Node::set_hint(Bytes hint) { pending_.emplace_back(membership::HintChanged{std::move(hint)}); }
+
+void Node::consumed(std::uint64_t messages) { consumed_ += messages; }
+
+void Node::set_timer(TimerId timer, Instant at) { timers_[timer] = at; }
+
+void Node::cancel_timer(TimerId timer) { timers_.erase(timer); }
+
+void Node::emit(trace::Body event) { world_.emit(who(), std::move(event)); }
+
+void Node::narrate(const std::string& line) {
+    world_.note([&] { return fmt::format("node {}: {}", plan_.id, line); });
+}
+
+void Node::violated(const std::string& property, const std::string& sentence) {
+    throw Violation{property, fmt::format("{}: {}", describe(who()), sentence)};
+}
+
+} // namespace sim

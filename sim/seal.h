@@ -1,0 +1,35 @@
+// Datagrams as the virtual network carries them: the real envelope and the real codec, under the
+// insecure mode's checksum instead of a cipher. It turns damaged packets into lost ones, as the
+// cipher does; it does not stop forgers, who are the fuzzers' business.
+#pragma once
+
+#include "totem/envelope.h"
+
+#include <optional>
+
+namespace sim {
+
+using namespace totem;
+
+struct Sealed {
+    Bytes datagram;
+    Bytes body; // a part of it
+};
+
+// Nothing if the packet's body exceeds body_max. The pool's blocks must hold envelope, body and
+// tag.
+[[nodiscard]] std::optional<Sealed>
+seal(const Packet& packet, const Envelope& envelope, std::size_t body_max, BlockPool& pool);
+
+struct Opened {
+    Envelope envelope;
+    Bytes body;
+};
+
+[[nodiscard]] std::optional<Opened> open(const Bytes& datagram);
+
+[[nodiscard]] constexpr std::size_t datagram_max(std::size_t body_max) {
+    return envelope_size + body_max + insecure_tag_size;
+}
+
+} // namespace sim

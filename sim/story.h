@@ -1,0 +1,25 @@
+// Tells a run in plain lines: configurations, faults, what the simulator does. Messages are
+// counted, not listed; the trace has them all.
+#pragma once
+
+#include "sim/world.h"
+
+#include <cstdio>
+
+namespace sim {
+
+class Story final : public Listener {
+public:
+    explicit Story(std::FILE* out) : out_(out) {}
+
+    void on_event(const trace::Event& event) override;
+    void on_note(Instant at, const std::string& line) override;
+
+private:
+    void tell(Instant at, const std::string& line);
+
+    std::FILE* out_;
+    std::map<trace::Life, std::uint64_t> delivered_; // since its last configuration
+};
+
+} // namespace sim
