@@ -35,7 +35,7 @@ DebugLevel level_of(const Value& value) {
 
 // A bare name in the configuration directory, or a path of which only the name counts.
 fs::path script_of(const Value& value, const Surroundings& around) {
-    const fs::path script = around.base / fs::path(value.text()).filename();
+    fs::path script = around.base / fs::path(value.text()).filename();
     switch (around.look(script)) {
     case PathKind::executable:
         return script;

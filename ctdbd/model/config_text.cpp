@@ -2,10 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <cerrno>
-#include <cstring>
 #include <fstream>
 #include <sstream>
+#include <utility>
 
 namespace ctdbd::config {
 namespace {
@@ -111,15 +110,14 @@ ConfigText parse_text(std::string_view text, const std::string& file) {
 
 std::optional<std::string> read_file(const std::filesystem::path& path) {
     std::error_code error;
-    if (!std::filesystem::exists(path, error) && !error) return std::nullopt;
-    errno = 0;
+    const std::filesystem::file_status status = std::filesystem::status(path, error);
+    if (status.type() == std::filesystem::file_type::not_found) return std::nullopt;
     std::ifstream file(path, std::ios::binary);
     std::ostringstream text;
-    // An empty file inserts nothing, which the stream calls a failure.
-    if (file && file.peek() != std::ifstream::traits_type::eof()) text << file.rdbuf();
-    if (!file.is_open() || file.bad() || std::filesystem::is_directory(path, error))
+    if (file.is_open() && file.peek() != std::ifstream::traits_type::eof()) text << file.rdbuf();
+    if (std::filesystem::is_directory(status) || !file.is_open() || file.bad() || text.bad())
         throw ConfigError({.file = path.string()}, fmt::format("Cannot read {}", path.string()),
-                          errno != 0 ? std::strerror(errno) : "it is not a file");
+                          "it must be a file that the daemon may read");
     return std::move(text).str();
 }
 

@@ -5,8 +5,10 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
+#include <fstream>
 #include <map>
-#include <set>
+#include <unistd.h>
 
 using namespace ctdbd::config;
 using ctdbd::protocol::DebugLevel;
@@ -132,6 +134,7 @@ TEST_CASE("ctdb.conf: the grammar") {
     CHECK(ctdb("[cluster]\ncluster lock = a \\\n# b\n").cluster.lock == "a # b");
     CHECK(ctdb("[cluster]\ncluster lock = a=b ; c\n").cluster.lock == "a=b ; c");
     CHECK(ctdb("[cluster]\ncluster lock = \"a\\\n").cluster.lock == "\"a");
+    CHECK(ctdb("; c = d\n  ; c\n# c\n\n \t\n  # c = d\n").warnings.empty());
     // A comment is not continued.
     CHECK(ctdb("[cluster]\n# c \\\nleader timeout = 8\n").cluster.leader_timeout.count() == 8);
     // The last one counts, also across two sections of one name.
@@ -245,6 +248,25 @@ TEST_CASE("ctdb.conf: the default directories must be there, too") {
                 "") == "volatile database directory \"/var/lib/ctdb/volatile\" does not exist "
                        "(ctdb.conf: mkdir -p "
                        "/var/lib/ctdb/volatile)");
+}
+
+TEST_CASE("files: a missing one is none, an empty one is empty, a directory is an error") {
+    const fs::path directory =
+        fs::temp_directory_path() / fmt::format("ctdbd_config_{}", ::getpid());
+    fs::create_directories(directory / "there");
+    std::ofstream(directory / "empty");
+    std::ofstream(directory / "full") << "[cluster]\n";
+    CHECK(read_file(directory / "missing") == std::nullopt);
+    CHECK(read_file(directory / "empty") == "");
+    CHECK(read_file(directory / "full") == "[cluster]\n");
+    CHECK_THROWS_AS(static_cast<void>(read_file(directory / "there")), ConfigError);
+
+    CHECK(look_at_disk(directory) == PathKind::directory);
+    CHECK(look_at_disk(directory / "full") == PathKind::file);
+    CHECK(look_at_disk(directory / "missing") == PathKind::absent);
+    CHECK(look_at_disk("/bin/sh") == PathKind::executable);
+    CHECK(look_at_disk("/dev/null") == PathKind::other);
+    fs::remove_all(directory);
 }
 
 TEST_CASE("totem.conf: an empty file is all defaults") {
