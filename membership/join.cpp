@@ -35,12 +35,13 @@ Join Protocol::compose_join(const Processors& proc_set, const Processors& fail_s
               .installed = installed_.id(),
               .reason = session_.why};
     for (const ProcessorId id : proc_set) {
-        JoinView view{.id = id,
-                      .failed = fail_set.contains(id),
-                      .heard = id == self_ || session_.heard.contains(id),
-                      .challenge = id == self_ ? challenge_ : 0};
-        if (const Acquaintance* who = acquaintances_.find(id)) view.challenge = who->challenge;
-        join.processors.push_back(view);
+        const Acquaintance* who = id == self_ ? nullptr : acquaintances_.find(id);
+        join.processors.push_back({.id = id,
+                                   .failed = fail_set.contains(id),
+                                   .heard = id == self_ || session_.heard.contains(id),
+                                   .challenge = id == self_      ? challenge_
+                                                : who != nullptr ? who->challenge
+                                                                 : 0});
     }
     for (const auto& [id, who] : acquaintances_.all()) {
         if (proc_set.contains(id) || who.challenge == 0 || who.gone) continue;
