@@ -185,11 +185,21 @@ void Protocol::join_in_gather(ProcessorId from, Join&& join) {
     gather_join(from, join);
 }
 
-// Somebody of the ring that we are forming has given this attempt up.
+// Somebody of the ring that we are forming has given this attempt up, or can never take part in it:
+// its sets have outgrown ours, sets only grow, and a commit token is accepted for equal ones only.
+// To wait for T_commit then, as the papers do, would be to wait for nothing (ADR 0011).
 void Protocol::join_in_attempt(ProcessorId from, Join&& join) {
-    const RingId ring = phase() == Phase::commit ? std::get<Commit>(state_).ring
-                                                 : std::get<Recovery>(state_).ring.id();
-    if (!session_.candidates().contains(from) || join.ring_seq < ring.seq) return drop(15);
+    const bool in_commit = phase() == Phase::commit;
+    const RingId ring =
+        in_commit ? std::get<Commit>(state_).ring : std::get<Recovery>(state_).ring.id();
+    const bool given_up = join.ring_seq >= ring.seq;
+    const bool outgrown =
+        in_commit &&
+        std::any_of(join.processors.begin(), join.processors.end(), [&](const JoinView& view) {
+            return !session_.proc_set.contains(view.id) ||
+                   (view.failed && !session_.fail_set.contains(view.id));
+        });
+    if (!session_.candidates().contains(from) || !(given_up || outgrown)) return drop(15);
     count(15);
     shift_to_gather(JoinReason::join, {}, {});
     gather_join(from, join);

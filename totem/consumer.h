@@ -10,13 +10,13 @@ namespace totem {
 
 class ConsumerLedger {
 public:
-    // A packet was delivered that completed so many messages. One that completed none stays with
-    // the next that does: its bytes live on in the message.
+    // A packet was delivered that completed so many messages. One that completed none counts with
+    // the next that does: the application cannot take what it has not been given.
     void delivered(std::uint32_t messages) {
-        ++waiting_packets_;
         ++open_packets_;
         if (messages == 0) return;
         push({.messages = messages, .packets = open_packets_});
+        waiting_packets_ += open_packets_;
         open_packets_ = 0;
     }
 
@@ -35,11 +35,8 @@ public:
         }
     }
 
-    // Partial messages are gone with their ring: what was counted for them is free again.
-    void forget_partial() {
-        waiting_packets_ -= open_packets_;
-        open_packets_ = 0;
-    }
+    // Partial messages are gone with their ring.
+    void forget_partial() { open_packets_ = 0; }
 
     [[nodiscard]] std::uint64_t waiting_packets() const { return waiting_packets_; }
 

@@ -33,6 +33,12 @@ TEST_CASE("Totem: a message on an idle ring wakes the token up (N40)") {
         world.start_all();
         REQUIRE(world.form("A B C D"));
         world.run_for(500ms);
+        bool rests = false;
+        world.observe = [&](const Node&, const Action& action) {
+            const auto* multicast = std::get_if<Multicast>(&action);
+            rests |= multicast != nullptr && std::holds_alternative<Hold>(multicast->packet);
+        };
+        REQUIRE(world.run_until([&] { return rests; }));
         const Instant then = world.now();
         (void)world.submit(sender, "wake up");
         REQUIRE(world.run_until([&] { return !world.node("C").shown.messages.empty(); }));
