@@ -96,17 +96,17 @@ struct Report {
     std::vector<RecordName> records;
 };
 
-// A state was loaded. Of every volatile database keep only the records of this list, sorted, whose
-// rsn in the file is the given grant, and make header.dmaster = self there; delete every other
-// record. Then reconciled() with those of the list that the file lacks, and let waiting clients
-// look again.
+// A state was loaded. Of every volatile database keep only the records of this list, sorted, and
+// each only if its rsn in the file is the given grant; delete every other record. Then
+// reconciled() with those of the list that the file lacks, and let waiting clients look again.
 struct Reconcile {
-    struct Owned {
+    struct Kept {
         RecordName record;
         Grant grant = 0;
+        bool ours = true; // header.dmaster = self; false: none (0xffffffff), it is being recovered
     };
 
-    std::vector<Owned> owned;
+    std::vector<Kept> kept;
 };
 
 // Empty one volatile database, or all of them.

@@ -1,0 +1,241 @@
+// Transactions on persistent and replicated databases: what is refused, when a commit counts as
+// done, and that its client hears exactly one, decisive answer (ctdb-behaviour.md 1.5.8, 3.10).
+#include "base/mutant.h"
+#include "statedb/databases_impl.h"
+#include "statedb/digest.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace statedb {
+
+using namespace database_command;
+
+namespace {
+
+constexpr std::size_t header_size = 24; // rsn u64, dmaster u32, reserved, flags, pad
+// A command is one message of the ring (totem.md 3.10: 16 MiB), and has an envelope.
+constexpr std::size_t commit_size_max = std::size_t{15} << 20;
+
+std::uint64_t little_endian_u64(std::string_view bytes) {
+    std::uint64_t value = 0;
+    for (std::size_t i = 0; i < 8; ++i)
+        value |= std::uint64_t{static_cast<std::uint8_t>(bytes[i])} << (8 * i);
+    return value;
+}
+
+std::uint64_t digest_of(const std::string& key, const Bytes& value) {
+    return Digest{}.add(key).add(value.view()).value();
+}
+
+std::size_t size_of(const std::vector<Write>& writes) {
+    std::size_t size = 0;
+    for (const Write& write : writes)
+        size += write.key.size() + write.value.size() + 16;
+    return size;
+}
+
+// What is wrong with these writes whatever the database holds.
+std::string malformed(const std::vector<Write>& writes) {
+    if (size_of(writes) > commit_size_max) return "the transaction is too large";
+    for (const Write& write : writes) {
+        if (write.value.size() < header_size) return "a record without a header";
+        if (write.key == sequence_key() && data_of(write.value).size() < 8)
+            return "a sequence number that is none";
+    }
+    return {};
+}
+
+} // namespace
+
+std::uint64_t rsn_of(const Bytes& value) { return little_endian_u64(value.view()); }
+
+std::string_view data_of(const Bytes& value) { return value.view().substr(header_size); }
+
+const std::string& sequence_key() {
+    static const std::string key{"__db_sequence_number__", 23}; // with its NUL
+    return key;
+}
+
+// -- the content
+
+Store::Store(Content content) : content_(std::move(content)) {
+    for (const auto& [key, value] : content_)
+        digest_ += digest_of(key, value);
+}
+
+void Store::write(const std::string& key, const Bytes& value) {
+    const auto [at, is_new] = content_.try_emplace(key, value);
+    if (!is_new) {
+        digest_ -= digest_of(key, at->second);
+        at->second = value;
+    }
+    digest_ += digest_of(key, value);
+}
+
+std::uint64_t Store::sequence() const {
+    const auto at = content_.find(sequence_key());
+    if (at == content_.end() || at->second.size() < header_size + 8) return 0;
+    return little_endian_u64(data_of(at->second));
+}
+
+// -- commits
+
+void Databases::commit(DatabaseId id,
+                       std::vector<Write> writes,
+                       std::uint64_t ticket,
+                       Outbox& out) {
+    if (std::string why = malformed(writes); !why.empty()) {
+        state_->emit(CommitRefused{ticket, std::move(why)});
+        return;
+    }
+    state_->commits[++state_->last_serial] = {ticket, id, std::move(writes)};
+    state_->send_commits(out);
+}
+
+// Those that can be decided: a database that is not settled keeps them waiting, not failing, since
+// a client that is refused tries again at once.
+void Databases::State::send_commits(Outbox& out) {
+    if (!active()) return;
+    for (auto& [serial, commit] : commits) {
+        const auto at = databases.find(commit.id);
+        if (commit.sent || (at != databases.end() && !at->second.settled)) continue;
+        commit.sent = true;
+        const bool safe = !mutated(Mutant::commit_not_safe);
+        send(Commit{serial, commits.begin()->first, commit.id, commit.writes}, out,
+             safe ? Service::safe : Service::agreed);
+    }
+}
+
+std::string Databases::State::refuse_commit(const Database& database,
+                                            const std::vector<Write>& writes) const {
+    if (std::string why = malformed(writes); !why.empty()) return why;
+    if (mutated(Mutant::conflicts_committed)) return {};
+    for (const Write& write : writes) {
+        if (write.key == sequence_key() &&
+            little_endian_u64(data_of(write.value)) != database.store.sequence() + 1)
+            return "the database has changed since the transaction began";
+        const auto stored = database.store.content().find(write.key);
+        if (stored == database.store.content().end() || stored->second.size() < header_size)
+            continue;
+        if (rsn_of(stored->second) >= rsn_of(write.value) &&
+            data_of(stored->second) != data_of(write.value))
+            return "a record has changed since the transaction began";
+    }
+    return {};
+}
+
+void Databases::State::on(const Command& command, const Commit& commit, Outbox&) {
+    auto& known = outcomes[command.sender];
+    known.erase(known.begin(), known.lower_bound(commit.oldest_open));
+    const bool ours = command.sender == self;
+    const auto at = databases.find(commit.id);
+    Outcome outcome{.committed = false, .id = commit.id};
+    if (at == databases.end() || at->second.kind == DatabaseKind::is_volatile) {
+        outcome.why = "no such persistent or replicated database";
+    } else if (!at->second.settled) {
+        // No outcome: it is as if it had not been sent yet.
+        if (const auto mine = commits.find(commit.serial); ours && mine != commits.end())
+            mine->second.sent = false;
+        return;
+    } else {
+        Database& database = at->second;
+        outcome.why = refuse_commit(database, commit.writes);
+        outcome.committed = outcome.why.empty();
+        if (outcome.committed) {
+            for (const Write& write : commit.writes)
+                database.store.write(write.key, write.value);
+            database.version = {epoch, command.index};
+            emit(Apply{commit.id, database.version, commit.writes});
+        }
+        outcome.version = database.version;
+    }
+    known[commit.serial] = outcome;
+    if (ours) resolve(commit.serial, outcome);
+}
+
+// -- the one answer
+
+void Databases::State::resolve(std::uint64_t serial, const Outcome& outcome) {
+    const auto at = commits.find(serial);
+    if (at == commits.end()) return;
+    if (outcome.committed) {
+        at->second.version = outcome.version;
+        answer_commits();
+        return;
+    }
+    refusals.push_back({at->second.ticket, outcome.id, outcome.version, outcome.why});
+    commits.erase(at);
+    answer_refusals();
+}
+
+void Databases::State::answer_commits() {
+    std::erase_if(commits, [&](const auto& item) {
+        const LocalCommit& commit = item.second;
+        if (!commit.version) return false;
+        const auto database = databases.find(commit.id);
+        if (database == databases.end()) return false;
+        const auto is_durable = [&](ProcessorId who) {
+            const auto ack = database->second.acks.find(who);
+            return ack != database->second.acks.end() && ack->second >= *commit.version;
+        };
+        const bool done = mutated(Mutant::committed_when_durable_here)
+                              ? on_disk[commit.id] >= *commit.version
+                              : std::ranges::all_of(members, is_durable);
+        if (done) emit(Committed{commit.ticket});
+        return done;
+    });
+}
+
+void Databases::State::answer_refusals() {
+    std::erase_if(refusals, [&](const HeldRefusal& refusal) {
+        const auto disk = on_disk.find(refusal.id);
+        const bool as_far = refusal.version == Version{} ||
+                            (disk != on_disk.end() && disk->second >= refusal.version);
+        if (as_far) emit(CommitRefused{refusal.ticket, refusal.why});
+        return as_far;
+    });
+}
+
+// -- durability
+
+void Databases::durable(DatabaseId id, Version version, Outbox& out) {
+    Version& known = state_->on_disk[id];
+    if (version <= known) return;
+    known = version;
+    state_->ack_due = true;
+    state_->answer_refusals();
+    if (mutated(Mutant::committed_when_durable_here)) state_->answer_commits();
+    state_->send_acks(out);
+}
+
+void Databases::State::send_acks(Outbox& out) {
+    if (!active() || ack_sent || !ack_due) return;
+    Durable durable;
+    for (const auto& [id, version] : on_disk) {
+        const auto at = databases.find(id);
+        if (at == databases.end()) continue;
+        const auto acked = at->second.acks.find(self);
+        if (acked == at->second.acks.end() || acked->second < version)
+            durable.databases.emplace_back(id, version);
+    }
+    ack_due = false;
+    if (durable.databases.empty()) return;
+    ack_sent = true;
+    send(durable, out, Service::agreed);
+}
+
+void Databases::State::on(const Command& command, const Durable& durable, Outbox& out) {
+    for (const auto& [id, version] : durable.databases) {
+        const auto at = databases.find(id);
+        if (at == databases.end()) continue;
+        Version& known = at->second.acks[command.sender];
+        known = std::max(known, version);
+    }
+    answer_commits();
+    if (command.sender != self) return;
+    ack_sent = false;
+    send_acks(out);
+}
+
+} // namespace statedb

@@ -1,0 +1,162 @@
+// The insides of Databases, shared by its files and nobody else: databases.cpp (requests, attach),
+// databases_commit.cpp (commits and their durability), databases_formation.cpp (which content a
+// component follows, state transfer).
+#pragma once
+
+#include "statedb/database_commands.h"
+#include "statedb/databases.h"
+
+namespace statedb {
+
+// Content with its digest, which follows every change.
+class Store {
+public:
+    Store() = default;
+    explicit Store(Content content);
+
+    void write(const std::string& key, const Bytes& value);
+
+    [[nodiscard]] const Content& content() const { return content_; }
+
+    [[nodiscard]] std::uint64_t digest() const { return digest_; }
+
+    [[nodiscard]] std::uint64_t sequence() const; // __db_sequence_number__; 0: none
+
+private:
+    Content content_;
+    std::uint64_t digest_ = 0; // sum over the entries
+};
+
+// Of a value: the record sequence number of its header, and what is behind it. The value has a
+// header.
+[[nodiscard]] std::uint64_t rsn_of(const Bytes& value);
+[[nodiscard]] std::string_view data_of(const Bytes& value);
+[[nodiscard]] const std::string& sequence_key();
+
+struct Databases::State {
+    struct Database {
+        std::string name;
+        DatabaseKind kind = DatabaseKind::is_volatile;
+        // Settled: the replicated content and its version. Not settled: what our own file holds.
+        Store store;
+        Version version;
+        bool settled = true;
+        std::map<ProcessorId, database_command::Candidate> candidates; // while not settled
+        ProcessorId source;                  // whose content is followed, once that is decided
+        std::vector<Write> incoming;         // of it, so far
+        std::uint32_t parts = 0;             // that have arrived
+        std::map<ProcessorId, Version> acks; // durable on these members
+    };
+
+    struct LocalCommit {
+        std::uint64_t ticket = 0;
+        DatabaseId id = 0;
+        std::vector<Write> writes;
+        bool sent = false;
+        std::optional<Version> version; // applied; waits until it is durable everywhere
+    };
+
+    struct LocalAttach {
+        std::optional<std::uint64_t> ticket; // none: our own wish, for a file that others lack
+        database_command::Holding holding;
+        bool sent = false;
+    };
+
+    struct LocalDetach {
+        std::uint64_t ticket = 0;
+        DatabaseId id = 0;
+        bool sent = false;
+    };
+
+    struct HeldRefusal { // decided; told when our file is as far
+        std::uint64_t ticket = 0;
+        DatabaseId id = 0;
+        Version version;
+        std::string why;
+    };
+
+    explicit State(ProcessorId who) : self(who) {}
+
+    // -- databases.cpp
+    void on(const Command& command, const database_command::Attach& attach, Outbox& out);
+    void on(const Command& command, const database_command::Detach& detach, Outbox& out);
+    void on(const Command& command, const database_command::Commit& commit, Outbox& out);
+    void on(const Command& command, const database_command::Durable& durable, Outbox& out);
+    void on(const Command& command, const database_command::Offer& offer, Outbox& out);
+    void on(const Command& command, const database_command::ContentPart& part, Outbox& out);
+    void on(const Command& command, const database_command::Settle& settle, Outbox& out);
+    void on(const Command& command, const database_command::Barrier& barrier, Outbox& out);
+    [[nodiscard]] std::string refuse_attach(const database_command::Holding& wish) const;
+    void create(const Command& command, const database_command::Attach& attach, Outbox& out);
+    void resume(Outbox& out);
+    void probe(Outbox& out);
+    void send_barrier(Outbox& out);
+
+    // -- databases_commit.cpp
+    [[nodiscard]] std::string refuse_commit(const Database& database,
+                                            const std::vector<Write>& writes) const;
+    void send_commits(Outbox& out);
+    void resolve(std::uint64_t serial, const database_command::Outcome& outcome);
+    void answer_commits();
+    void answer_refusals();
+    void send_acks(Outbox& out);
+
+    // -- databases_formation.cpp
+    [[nodiscard]] std::vector<database_command::Holding> holdings() const;
+    void form(const View& view);
+    void choose(DatabaseId id, Database& database, Version version, bool forced, Outbox& out);
+    void choose_all(Version version, bool forced, Outbox& out);
+    [[nodiscard]] bool newest_is_here(const Database& database) const;
+    void settle(DatabaseId id, Database& database, Version version);
+    void send_content(DatabaseId id, const Database& database, Outbox& out) const;
+    void send_offer(Outbox& out);
+    void adopt(const database_command::SavedState& saved);
+    void want_attached_what_is_staged();
+
+    void send(const database_command::Any& command, Outbox& out, Service how) {
+        out.submit(ServiceId::databases, encode(command), how);
+    }
+
+    template <class Effect>
+    void emit(Effect effect) {
+        effects.push_back(std::move(effect));
+    }
+
+    // Whether our commands can be ordered and those from before a state transfer are settled.
+    [[nodiscard]] bool active() const { return primary && barrier_awaited == 0; }
+
+    // -- replicated
+    std::uint64_t epoch = 0;
+    std::vector<ProcessorId> members;
+    std::map<DatabaseId, Database> databases;
+    // What became of commits, by sender and its serial, as long as the sender may ask: it asks when
+    // its commit was ordered within a state that it then loaded.
+    std::map<ProcessorId, std::map<std::uint64_t, database_command::Outcome>> outcomes;
+    // At the begin of a volatile epoch: the last component that anybody here was in, and its nodes.
+    // A content of that epoch, or all of those nodes, must be here before a content is followed
+    // (docs/adr/0003-records.md).
+    std::uint64_t awaited_epoch = 0;
+    std::vector<NodeId> awaited_nodes;
+    std::set<ProcessorId> reported; // have said what they hold
+
+    // -- our own
+    ProcessorId self;
+    bool primary = false;
+    std::map<DatabaseId, Database> staged; // our files that the component does not know (yet)
+    std::vector<DatabaseEffect> effects;
+    std::uint64_t last_serial = 0;
+    std::map<std::uint64_t, LocalCommit> commits;
+    std::map<std::uint64_t, LocalAttach> attaches;
+    std::map<std::uint64_t, LocalDetach> detaches;
+    std::vector<HeldRefusal> refusals;
+    std::map<DatabaseId, Version> on_disk;
+    bool ack_sent = false; // invariant: at most one Durable of ours is on its way
+    bool ack_due = false;  // on_disk has news since
+    bool offer_sent = false;
+    bool settle_wanted = false;
+    std::uint64_t last_barrier = 0;
+    std::uint64_t barrier_awaited = 0; // see Records: until it is delivered our past is not settled
+    bool barrier_sent = false;
+};
+
+} // namespace statedb

@@ -1,0 +1,324 @@
+#include "statedb/directory.h"
+
+#include "base/mutant.h"
+#include "statedb/digest.h"
+
+#include <algorithm>
+
+namespace statedb {
+
+namespace {
+
+bool contains(const std::vector<ProcessorId>& list, ProcessorId who) {
+    return std::ranges::find(list, who) != list.end();
+}
+
+void remove(std::vector<ProcessorId>& list, ProcessorId who) { std::erase(list, who); }
+
+std::uint64_t digest_of(const Directory::Entry& entry) {
+    Digest digest;
+    digest.add(entry.name->db).add(entry.name->key);
+    digest.add(entry.owner.node).add(entry.owner.incarnation).add(entry.grant).add(entry.lost);
+    for (const ProcessorId& who : entry.waiting)
+        digest.add(who.node).add(who.incarnation);
+    return digest.value();
+}
+
+} // namespace
+
+// -- the entries and what hangs on them
+
+// Every change of an entry goes through here: the digest follows, and so does the list of those
+// that somebody waits for.
+void Directory::change(Entry& entry, const std::function<void()>& how) {
+    entries_digest_ -= digest_of(entry);
+    how();
+    entries_digest_ += digest_of(entry);
+    if (entry.waiting.empty())
+        contended_.erase(*entry.name);
+    else
+        contended_.insert(*entry.name);
+}
+
+Directory::Entry& Directory::create(const RecordName& record) {
+    const auto [at, is_new] = entries_.try_emplace(record);
+    check(is_new, "a record has one entry");
+    at->second.name = &at->first;
+    entries_digest_ += digest_of(at->second);
+    return at->second;
+}
+
+void Directory::erase(std::map<RecordName, Entry>::iterator at) {
+    entries_digest_ -= digest_of(at->second);
+    contended_.erase(at->first);
+    losses_.erase(at->first);
+    entries_.erase(at);
+}
+
+void Directory::set_owner(Entry& entry, ProcessorId owner) {
+    if (entry.is_linked()) entry.unlink();
+    entry.owner = owner;
+    by_owner_[owner].push_back(entry);
+}
+
+Directory::Entry* Directory::owned(const RecordName& record, ProcessorId by, Grant grant) {
+    const auto at = entries_.find(record);
+    if (at == entries_.end() || at->second.lost || at->second.owner != by) return nullptr;
+    const bool current = at->second.grant == grant || mutated(Mutant::stale_grant_accepted);
+    return current ? &at->second : nullptr;
+}
+
+void Directory::grant(
+    Entry& entry, ProcessorId owner, TakeOver::Source source, const Bytes& data, Outcome& outcome) {
+    change(entry, [&] {
+        entry.lost = false;
+        entry.grant = ++last_grant_;
+        set_owner(entry, owner);
+        remove(entry.waiting, owner); // its claim is fulfilled
+    });
+    losses_.erase(*entry.name);
+    outcome.granted.push_back({*entry.name, owner, entry.grant, source, data});
+}
+
+// -- claims and hand-overs
+
+Directory::Outcome Directory::claim(const RecordName& record, ProcessorId who, bool may_create) {
+    Outcome outcome;
+    const auto at = entries_.find(record);
+    if (at == entries_.end()) {
+        if (may_create) grant(create(record), who, TakeOver::Source::fresh, {}, outcome);
+        return outcome;
+    }
+    Entry& entry = at->second;
+    if (contains(entry.waiting, who)) return outcome;
+    if (!entry.lost && entry.owner == who && entry.waiting.empty()) {
+        // Under a new grant, so that a hand-off or vacuum of its own that is on its way is stale.
+        grant(entry, who, TakeOver::Source::own_copy, {}, outcome);
+        return outcome;
+    }
+    change(entry, [&] {
+        const bool jump = mutated(Mutant::claim_jumps_the_queue);
+        entry.waiting.insert(jump ? entry.waiting.begin() : entry.waiting.end(), who);
+    });
+    return outcome;
+}
+
+Directory::Outcome
+Directory::hand_off(const RecordName& record, ProcessorId from, Grant under, const Bytes& data) {
+    Outcome outcome;
+    Entry* const entry = owned(record, from, under);
+    if (entry == nullptr) return outcome;
+    if (entry->waiting.empty()) // those who waited have departed: it stays where it was
+        grant(*entry, from, TakeOver::Source::own_copy, {}, outcome);
+    else
+        grant(*entry, entry->waiting.front(), TakeOver::Source::shipped, data, outcome);
+    return outcome;
+}
+
+Directory::Outcome Directory::missing(const RecordName& record, ProcessorId from, Grant under) {
+    Outcome outcome;
+    if (Entry* const entry = owned(record, from, under)) lose(*entry, 0, outcome);
+    return outcome;
+}
+
+bool Directory::vacuum(const RecordName& record, ProcessorId from, Grant under) {
+    const Entry* const entry = owned(record, from, under);
+    if (entry == nullptr) return false;
+    if (!entry->waiting.empty() && !mutated(Mutant::vacuum_ignores_waiting)) return false;
+    erase(entries_.find(record));
+    return true;
+}
+
+void Directory::drop(DatabaseId db) {
+    auto at = entries_.lower_bound({db, {}});
+    while (at != entries_.end() && at->first.db == db)
+        erase(at++);
+}
+
+// -- recovery: only of what departed nodes owned
+
+void Directory::lose(Entry& entry, std::uint64_t epoch, Outcome& outcome) {
+    change(entry, [&] { entry.lost = true; });
+    Loss& loss = losses_[*entry.name];
+    loss.epoch = epoch;
+    loss.expected = {members_.begin(), members_.end()};
+    outcome.lost.push_back(*entry.name);
+}
+
+bool Directory::may_decide(const Loss& loss) const {
+    if (mutated(Mutant::first_report_decides) && !loss.held.empty()) return true;
+    if (!loss.expected.empty()) return false;
+    if (mutated(Mutant::no_notice_period)) return true;
+    return std::ranges::none_of(unnoticed_,
+                                [&](const auto& gone) { return gone.second <= loss.epoch; });
+}
+
+void Directory::decide(const RecordName& record, Outcome& outcome) {
+    const Loss& loss = losses_.at(record);
+    if (!may_decide(loss)) return;
+    const auto at = entries_.find(record);
+    Entry& entry = at->second;
+    if (!loss.held.empty() && !mutated(Mutant::recovery_starts_afresh)) {
+        // The highest rsn; of equal ones the lowest processor, which max_element meets first.
+        const auto newer = [](const auto& a, const auto& b) { return a.second < b.second; };
+        const auto winner = mutated(Mutant::oldest_copy_wins)
+                                ? std::ranges::min_element(loss.held, newer)
+                                : std::ranges::max_element(loss.held, newer);
+        grant(entry, winner->first, TakeOver::Source::own_copy, {}, outcome);
+    } else if (!entry.waiting.empty()) {
+        grant(entry, entry.waiting.front(), TakeOver::Source::fresh, {}, outcome);
+    } else {
+        outcome.gone.push_back(record);
+        erase(at);
+    }
+}
+
+void Directory::decide_all(Outcome& outcome) {
+    std::vector<RecordName> names;
+    for (const auto& [name, loss] : losses_)
+        if (may_decide(loss)) names.push_back(name);
+    for (const RecordName& name : names)
+        decide(name, outcome);
+}
+
+Directory::Outcome Directory::copies(ProcessorId who, std::span<const Report> reports) {
+    Outcome outcome;
+    for (const Report& report : reports) {
+        const auto at = losses_.find(report.record);
+        if (at == losses_.end() || at->second.expected.erase(who) == 0) continue;
+        if (report.rsn) at->second.held[who] = *report.rsn;
+        decide(report.record, outcome);
+    }
+    return outcome;
+}
+
+Directory::Outcome Directory::notice_over(ProcessorId who, std::uint64_t epoch) {
+    const auto at = unnoticed_.find(who);
+    return at != unnoticed_.end() && at->second == epoch ? returned(who) : Outcome{};
+}
+
+Directory::Outcome Directory::returned(ProcessorId who) {
+    Outcome outcome;
+    if (unnoticed_.erase(who) != 0) decide_all(outcome);
+    return outcome;
+}
+
+// -- configuration changes
+
+void Directory::forget_waiting(const std::vector<ProcessorId>& departed) {
+    if (mutated(Mutant::departed_keep_waiting)) return;
+    const std::vector<RecordName> contended{contended_.begin(), contended_.end()};
+    for (const RecordName& name : contended) {
+        Entry& entry = entries_.at(name);
+        change(entry, [&] {
+            for (const ProcessorId& who : departed)
+                remove(entry.waiting, who);
+        });
+    }
+}
+
+Directory::Outcome Directory::configured(const View& view) {
+    Outcome outcome;
+    if (view.epoch == epoch_) return outcome;
+    epoch_ = view.epoch;
+    members_ = view.members;
+    forget_waiting(view.departed);
+    bool silently = false;
+    for (const ProcessorId& who : view.departed)
+        if (!contains(view.left, who)) {
+            unnoticed_[who] = view.epoch;
+            silently = true;
+        }
+    // A restarted daemon has emptied its volatile files: its former life cannot use them any more.
+    // One that comes back alive says itself when it has frozen (notice_over).
+    for (const ProcessorId& who : view.members)
+        std::erase_if(unnoticed_, [&](const auto& gone) {
+            return gone.first.node == who.node && gone.first != who;
+        });
+    for (auto& [name, loss] : losses_) {
+        // Who was cut off just now may have seen a decision that never reached us.
+        if (silently) loss.epoch = view.epoch;
+        for (const ProcessorId& who : view.departed) {
+            loss.expected.erase(who);
+            loss.held.erase(who);
+        }
+        // A lost record's owner that comes back in time has the newest copy of all.
+        const ProcessorId owner = entries_.at(name).owner;
+        if (contains(view.joined, owner)) loss.expected.insert(owner);
+    }
+    for (const ProcessorId& who : view.departed)
+        for (const RecordName& name : owned_by(who)) {
+            Entry& entry = entries_.at(name);
+            if (!entry.lost) lose(entry, view.epoch, outcome);
+        }
+    std::erase_if(by_owner_, [](const auto& list) { return list.second.empty(); });
+    decide_all(outcome);
+    return outcome;
+}
+
+void Directory::clear() {
+    epoch_ = 0;
+    members_.clear();
+    last_grant_ = 0;
+    entries_.clear();
+    by_owner_.clear();
+    losses_.clear();
+    contended_.clear();
+    unnoticed_.clear();
+    entries_digest_ = 0;
+}
+
+// -- what is known
+
+const Directory::Entry* Directory::find(const RecordName& record) const {
+    const auto at = entries_.find(record);
+    return at == entries_.end() ? nullptr : &at->second;
+}
+
+std::vector<RecordName> Directory::owned_by(ProcessorId who) const {
+    std::vector<RecordName> names;
+    const auto list = by_owner_.find(who);
+    if (list == by_owner_.end()) return names;
+    for (const Entry& entry : list->second)
+        names.push_back(*entry.name);
+    std::ranges::sort(names);
+    return names;
+}
+
+std::vector<RecordName> Directory::awaited_from(ProcessorId who) const {
+    std::vector<RecordName> names;
+    for (const auto& [name, loss] : losses_)
+        if (loss.expected.contains(who)) names.push_back(name);
+    return names;
+}
+
+std::optional<Grant> Directory::reported(const RecordName& record, ProcessorId who) const {
+    const auto loss = losses_.find(record);
+    if (loss == losses_.end()) return std::nullopt;
+    const auto held = loss->second.held.find(who);
+    return held == loss->second.held.end() ? std::nullopt : std::optional{held->second};
+}
+
+std::vector<RecordName> Directory::lost_records() const {
+    std::vector<RecordName> names;
+    for (const auto& [name, loss] : losses_)
+        names.push_back(name);
+    return names;
+}
+
+std::uint64_t Directory::digest() const {
+    Digest digest;
+    digest.add(epoch_).add(last_grant_).add(entries_.size()).add(entries_digest_);
+    for (const auto& [who, epoch] : unnoticed_)
+        digest.add(who.node).add(who.incarnation).add(epoch);
+    for (const auto& [name, loss] : losses_) {
+        digest.add(name.db).add(name.key).add(loss.epoch);
+        for (const ProcessorId& who : loss.expected)
+            digest.add(who.node).add(who.incarnation);
+        for (const auto& [who, rsn] : loss.held)
+            digest.add(who.node).add(who.incarnation).add(rsn);
+    }
+    return digest.value();
+}
+
+} // namespace statedb

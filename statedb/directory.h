@@ -1,0 +1,170 @@
+// The directory of volatile records: for each, its owner and the FIFO of nodes that wait for it.
+// This is the replicated state of the record service and nothing else: every function here is
+// called at a point of the agreed order and does the same on every member. What a node does about
+// it (TDB file, clients, timers) is in records.h.
+//
+// Three promises, kept by construction: a record has one owner; nodes get it in the order in which
+// their claims were ordered; an entry goes only by the owner's vacuum, by drop(), or when no member
+// has a copy.
+#pragma once
+
+#include "statedb/record_types.h"
+#include "statedb/service.h"
+
+#include <boost/intrusive/list.hpp>
+
+#include <functional>
+#include <map>
+#include <set>
+#include <span>
+
+namespace statedb {
+
+class Directory {
+public:
+    // The records of one owner form a list through their entries, so that what a departed node
+    // owned is found without looking at what it did not.
+    struct Entry : boost::intrusive::list_base_hook<
+                       boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+        const RecordName* name = nullptr; // the key in the map
+        ProcessorId owner;
+        Grant grant = 0;
+        bool lost = false; // then losses_ has the search for its newest copy
+        std::vector<ProcessorId> waiting;
+    };
+
+    // Somebody owns the record from here on.
+    struct Granted {
+        RecordName record;
+        ProcessorId owner;
+        Grant grant = 0;
+        TakeOver::Source source = TakeOver::Source::fresh;
+        Bytes data;
+    };
+
+    // What an ordered event changed, in the order of its consequences.
+    struct Outcome {
+        std::vector<Granted> granted;
+        std::vector<RecordName> lost; // from here on copies are looked for
+        std::vector<RecordName> gone; // the search ended with nothing: no such record
+    };
+
+    struct Report {
+        RecordName record;
+        std::optional<Grant> rsn; // of the copy; none: no copy
+    };
+
+    // -- at a point of the order
+
+    // Without an entry only a claim that may create does anything (it was delivered safe).
+    Outcome claim(const RecordName& record, ProcessorId who, bool create);
+    // Stale ones (the sender does not own it under this grant any more) change nothing.
+    Outcome hand_off(const RecordName& record, ProcessorId from, Grant grant, const Bytes& data);
+    // The owner says that its file lacks what it owns.
+    Outcome missing(const RecordName& record, ProcessorId from, Grant grant);
+    // Whether the record is gone: not if the grant is stale or somebody waits.
+    [[nodiscard]] bool vacuum(const RecordName& record, ProcessorId from, Grant grant);
+    void drop(DatabaseId db);
+    Outcome copies(ProcessorId who, std::span<const Report> reports);
+    // The notice period of a processor that departed silently in that epoch has passed.
+    Outcome notice_over(ProcessorId who, std::uint64_t epoch);
+    // A processor says that its files were frozen and will now agree with the directory.
+    Outcome returned(ProcessorId who);
+    // A primary component was formed. Again for the same epoch it does nothing.
+    Outcome configured(const View& view);
+    void clear();
+
+    // -- what is known
+
+    [[nodiscard]] const Entry* find(const RecordName& record) const;
+    [[nodiscard]] std::vector<RecordName> owned_by(ProcessorId who) const; // sorted
+
+    [[nodiscard]] const std::set<RecordName>& contended() const { return contended_; }
+
+    // Records whose copies `who` has still to report.
+    [[nodiscard]] std::vector<RecordName> awaited_from(ProcessorId who) const;
+    // The copy that `who` has reported of a lost record.
+    [[nodiscard]] std::optional<Grant> reported(const RecordName& record, ProcessorId who) const;
+    [[nodiscard]] std::vector<RecordName> lost_records() const;
+
+    // Departed silently, and in which epoch: their notice period is not over.
+    [[nodiscard]] const std::map<ProcessorId, std::uint64_t>& unnoticed() const {
+        return unnoticed_;
+    }
+
+    [[nodiscard]] std::size_t size() const { return entries_.size(); }
+
+    [[nodiscard]] std::size_t lost() const { return losses_.size(); }
+
+    [[nodiscard]] std::uint64_t digest() const;
+
+    // For the codec: the whole state as values.
+    struct Saved {
+        struct Record {
+            RecordName name;
+            ProcessorId owner;
+            Grant grant = 0;
+            std::vector<ProcessorId> waiting;
+        };
+
+        struct Loss {
+            RecordName name;
+            std::uint64_t epoch = 0;
+            std::vector<ProcessorId> expected;
+            std::vector<std::pair<ProcessorId, Grant>> held;
+        };
+
+        std::uint64_t epoch = 0;
+        Grant last_grant = 0;
+        std::vector<ProcessorId> members;
+        std::vector<Record> records;
+        std::vector<Loss> losses;
+        std::vector<std::pair<ProcessorId, std::uint64_t>> unnoticed;
+    };
+
+    [[nodiscard]] Saved save() const;
+    // False, and nothing changed, if it is not the state of any directory.
+    [[nodiscard]] bool load(const Saved& saved);
+
+private:
+    using OwnerList = boost::intrusive::list<Entry, boost::intrusive::constant_time_size<false>>;
+
+    // The search for the newest copy of a record whose owner departed (or lacks it).
+    struct Loss {
+        // Nothing is decided while a processor that departed silently in this epoch or before may
+        // still let its clients use what it had. 0: the owner is here and has said that it lacks
+        // it.
+        std::uint64_t epoch = 0;
+        std::set<ProcessorId> expected;    // members that have not reported yet
+        std::map<ProcessorId, Grant> held; // members that have a copy, with its rsn
+    };
+
+    Entry& create(const RecordName& record);
+    void erase(std::map<RecordName, Entry>::iterator at);
+    void set_owner(Entry& entry, ProcessorId owner);
+    void change(Entry& entry, const std::function<void()>& how);
+    void grant(Entry& entry,
+               ProcessorId owner,
+               TakeOver::Source source,
+               const Bytes& data,
+               Outcome& outcome);
+    void lose(Entry& entry, std::uint64_t epoch, Outcome& outcome);
+    void decide(const RecordName& record, Outcome& outcome);
+    void decide_all(Outcome& outcome);
+    void forget_waiting(const std::vector<ProcessorId>& departed);
+    [[nodiscard]] bool may_decide(const Loss& loss) const;
+    [[nodiscard]] Entry* owned(const RecordName& record, ProcessorId by, Grant grant);
+
+    std::uint64_t epoch_ = 0; // of the last component that was taken into account
+    std::vector<ProcessorId> members_;
+    // Invariant: entries_[r].grant <= last_grant_, and no two entries have the same grant.
+    Grant last_grant_ = 0;
+    std::map<ProcessorId, OwnerList> by_owner_; // declared before the entries: outlives them
+    std::map<RecordName, Entry> entries_;
+    std::map<RecordName, Loss> losses_;              // of exactly the entries that are lost
+    std::set<RecordName> contended_;                 // entries that somebody waits for
+    std::map<ProcessorId, std::uint64_t> unnoticed_; // departed silently, and in which epoch
+    std::uint64_t entries_digest_ = 0;               // sum over all entries
+};
+
+} // namespace statedb

@@ -1,0 +1,75 @@
+// A directory as a value: what a joiner is given. Loading trusts nothing.
+#include "statedb/directory.h"
+
+#include <algorithm>
+
+namespace statedb {
+
+namespace {
+
+bool unique_grants(const Directory::Saved& saved) {
+    std::set<Grant> grants;
+    return std::ranges::all_of(saved.records, [&](const Directory::Saved::Record& record) {
+        return record.grant > 0 && record.grant <= saved.last_grant &&
+               grants.insert(record.grant).second;
+    });
+}
+
+bool strictly_sorted(const Directory::Saved& saved) {
+    const auto name = &Directory::Saved::Record::name;
+    return std::ranges::adjacent_find(saved.records, std::ranges::greater_equal{}, name) ==
+           saved.records.end();
+}
+
+bool losses_are_of_records(const Directory::Saved& saved) {
+    const auto name = &Directory::Saved::Record::name;
+    return std::ranges::adjacent_find(saved.losses, std::ranges::greater_equal{},
+                                      &Directory::Saved::Loss::name) == saved.losses.end() &&
+           std::ranges::all_of(saved.losses, [&](const Directory::Saved::Loss& loss) {
+               return std::ranges::binary_search(saved.records, loss.name, {}, name);
+           });
+}
+
+} // namespace
+
+Directory::Saved Directory::save() const {
+    Saved saved{.epoch = epoch_, .last_grant = last_grant_, .members = members_};
+    for (const auto& [name, entry] : entries_)
+        saved.records.push_back({name, entry.owner, entry.grant, entry.waiting});
+    for (const auto& [name, loss] : losses_)
+        saved.losses.push_back({name,
+                                loss.epoch,
+                                {loss.expected.begin(), loss.expected.end()},
+                                {loss.held.begin(), loss.held.end()}});
+    saved.unnoticed.assign(unnoticed_.begin(), unnoticed_.end());
+    return saved;
+}
+
+bool Directory::load(const Saved& saved) {
+    if (!strictly_sorted(saved) || !unique_grants(saved) || !losses_are_of_records(saved))
+        return false;
+    clear();
+    epoch_ = saved.epoch;
+    members_ = saved.members;
+    last_grant_ = saved.last_grant;
+    for (const Saved::Record& record : saved.records) {
+        Entry& entry = create(record.name);
+        change(entry, [&] {
+            entry.grant = record.grant;
+            entry.waiting = record.waiting;
+            set_owner(entry, record.owner);
+        });
+    }
+    for (const Saved::Loss& saved_loss : saved.losses) {
+        Entry& entry = entries_.at(saved_loss.name);
+        change(entry, [&] { entry.lost = true; });
+        Loss& loss = losses_[saved_loss.name];
+        loss.epoch = saved_loss.epoch;
+        loss.expected = {saved_loss.expected.begin(), saved_loss.expected.end()};
+        loss.held = {saved_loss.held.begin(), saved_loss.held.end()};
+    }
+    unnoticed_ = {saved.unnoticed.begin(), saved.unnoticed.end()};
+    return true;
+}
+
+} // namespace statedb

@@ -1,0 +1,74 @@
+// The commands of the record service as values, and their spelling as bytes. What they do is
+// records.cpp's and directory.cpp's business.
+#pragma once
+
+#include "statedb/directory.h"
+
+#include <optional>
+#include <variant>
+#include <vector>
+
+namespace statedb::record_command {
+
+struct Claim {
+    RecordName record;
+    bool create = false; // only in a safe message: see records.cpp
+};
+
+struct HandOff {
+    RecordName record;
+    Grant grant = 0;
+    Bytes data;
+};
+
+struct Owned {
+    RecordName record;
+    Grant grant = 0;
+};
+
+struct Missing {
+    std::vector<Owned> records;
+};
+
+struct Vacuum {
+    std::vector<Owned> records;
+};
+
+struct Drop {
+    DatabaseId db = 0;
+};
+
+struct Copies {
+    std::vector<Directory::Report> copies;
+};
+
+struct NoticeOver {
+    ProcessorId who;
+    std::uint64_t epoch = 0; // in which it departed
+};
+
+struct Returned {
+    std::uint64_t number = 0;
+};
+
+struct Read {
+    RecordName record;
+    std::uint64_t ticket = 0;
+};
+
+struct ReadReply {
+    ProcessorId reader;
+    std::uint64_t ticket = 0;
+    Bytes data;
+};
+
+using Any = std::
+    variant<Claim, HandOff, Missing, Vacuum, Drop, Copies, NoticeOver, Returned, Read, ReadReply>;
+
+[[nodiscard]] Bytes encode(const Any& command);
+[[nodiscard]] std::optional<Any> decode(const Bytes& payload);
+
+[[nodiscard]] Bytes encode_state(const Directory::Saved& state);
+[[nodiscard]] std::optional<Directory::Saved> decode_state(const Bytes& bytes);
+
+} // namespace statedb::record_command

@@ -1,0 +1,281 @@
+// The only file that knows records.proto.
+#include "statedb/record_commands.h"
+#include "statedb/records.pb.h"
+
+#include <algorithm>
+#include <map>
+
+namespace statedb::record_command {
+
+namespace {
+
+Bytes bytes_of(const google::protobuf::MessageLite& message) {
+    WritableBytes bytes{message.ByteSizeLong()};
+    message.SerializeWithCachedSizesToArray(bytes.data());
+    return bytes.freeze(message.ByteSizeLong());
+}
+
+std::string string_of(const Bytes& bytes) { return std::string{bytes.view()}; }
+
+void put(const RecordName& from, records::pb::Record& to) {
+    to.set_db(from.db);
+    to.set_key(from.key);
+}
+
+RecordName get(const records::pb::Record& from) { return {from.db(), from.key()}; }
+
+void put(ProcessorId from, records::pb::Processor& to) {
+    to.set_node(from.node);
+    to.set_incarnation(from.incarnation);
+}
+
+ProcessorId get(const records::pb::Processor& from) { return {from.node(), from.incarnation()}; }
+
+template <class List>
+void put(const std::vector<Owned>& from, List& to) {
+    for (const Owned& owned : from) {
+        records::pb::Owned& item = *to.Add();
+        put(owned.record, *item.mutable_record());
+        item.set_grant(owned.grant);
+    }
+}
+
+template <class List>
+std::vector<Owned> get_owned(const List& from) {
+    std::vector<Owned> list;
+    for (const records::pb::Owned& item : from)
+        list.push_back({get(item.record()), item.grant()});
+    return list;
+}
+
+struct Encoder {
+    records::pb::Command& out;
+
+    void operator()(const Claim& claim) const {
+        put(claim.record, *out.mutable_claim()->mutable_record());
+        out.mutable_claim()->set_create(claim.create);
+    }
+
+    void operator()(const HandOff& hand_off) const {
+        put(hand_off.record, *out.mutable_hand_off()->mutable_record());
+        out.mutable_hand_off()->set_grant(hand_off.grant);
+        out.mutable_hand_off()->set_data(string_of(hand_off.data));
+    }
+
+    void operator()(const Missing& missing) const {
+        put(missing.records, *out.mutable_missing()->mutable_records());
+    }
+
+    void operator()(const Vacuum& vacuum) const {
+        put(vacuum.records, *out.mutable_vacuum()->mutable_records());
+    }
+
+    void operator()(const Drop& drop) const { out.mutable_drop()->set_db(drop.db); }
+
+    void operator()(const Copies& copies) const {
+        out.mutable_copies();
+        for (const Directory::Report& report : copies.copies) {
+            auto& item = *out.mutable_copies()->add_copies();
+            put(report.record, *item.mutable_record());
+            if (report.rsn) item.set_rsn(*report.rsn);
+        }
+    }
+
+    void operator()(const NoticeOver& notice) const {
+        put(notice.who, *out.mutable_notice_over()->mutable_who());
+        out.mutable_notice_over()->set_epoch(notice.epoch);
+    }
+
+    void operator()(const Returned& returned) const {
+        out.mutable_returned()->set_number(returned.number);
+    }
+
+    void operator()(const Read& read) const {
+        put(read.record, *out.mutable_read()->mutable_record());
+        out.mutable_read()->set_ticket(read.ticket);
+    }
+
+    void operator()(const ReadReply& reply) const {
+        put(reply.reader, *out.mutable_read_reply()->mutable_reader());
+        out.mutable_read_reply()->set_ticket(reply.ticket);
+        out.mutable_read_reply()->set_data(string_of(reply.data));
+    }
+};
+
+Copies get(const records::pb::Copies& from) {
+    Copies copies;
+    for (const auto& item : from.copies())
+        copies.copies.push_back(
+            {get(item.record()), item.has_rsn() ? std::optional{item.rsn()} : std::nullopt});
+    return copies;
+}
+
+// Processors <-> their indexes in one table of the state.
+class Table {
+public:
+    explicit Table(records::pb::State& state) : state_(state) {}
+
+    std::uint32_t operator()(ProcessorId who) {
+        const auto [at, is_new] =
+            indexes_.try_emplace(who, static_cast<std::uint32_t>(indexes_.size()));
+        if (is_new) put(who, *state_.add_processors());
+        return at->second;
+    }
+
+private:
+    records::pb::State& state_;
+    std::map<ProcessorId, std::uint32_t> indexes_;
+};
+
+// Reads indexes; remembers whether one lay outside of the table.
+class Names {
+public:
+    explicit Names(const records::pb::State& state) : state_(state) {}
+
+    ProcessorId operator()(std::uint32_t index) {
+        if (index < static_cast<std::uint32_t>(state_.processors_size()))
+            return get(state_.processors(static_cast<int>(index)));
+        valid_ = false;
+        return nobody;
+    }
+
+    template <class List>
+    std::vector<ProcessorId> all(const List& indexes) {
+        std::vector<ProcessorId> list;
+        for (const std::uint32_t index : indexes)
+            list.push_back((*this)(index));
+        return list;
+    }
+
+    [[nodiscard]] bool valid() const { return valid_; }
+
+private:
+    const records::pb::State& state_;
+    bool valid_ = true;
+};
+
+bool get_records(const records::pb::State& from, Names& name, Directory::Saved& to) {
+    for (const auto& database : from.databases()) {
+        const int count = database.keys_size();
+        if (database.owners_size() != count || database.grants_size() != count) return false;
+        for (int i = 0; i < count; ++i)
+            to.records.push_back({{database.db(), database.keys(i)},
+                                  name(database.owners(i)),
+                                  database.grants(i),
+                                  {}});
+    }
+    if (!std::ranges::is_sorted(to.records, {}, &Directory::Saved::Record::name)) return false;
+    for (const auto& queue : from.queues()) {
+        const RecordName record = get(queue.record());
+        const auto at =
+            std::ranges::lower_bound(to.records, record, {}, &Directory::Saved::Record::name);
+        if (at == to.records.end() || at->name != record) return false;
+        at->waiting = name.all(queue.waiting());
+    }
+    return true;
+}
+
+} // namespace
+
+Bytes encode(const Any& command) {
+    records::pb::Command message;
+    std::visit(Encoder{message}, command);
+    return bytes_of(message);
+}
+
+std::optional<Any> decode(const Bytes& payload) {
+    records::pb::Command in;
+    if (!in.ParseFromArray(payload.data(), static_cast<int>(payload.size()))) return std::nullopt;
+    using Kind = records::pb::Command;
+    switch (in.kind_case()) {
+    case Kind::kClaim:
+        return Claim{get(in.claim().record()), in.claim().create()};
+    case Kind::kHandOff:
+        return HandOff{get(in.hand_off().record()), in.hand_off().grant(),
+                       Bytes::copy_of(in.hand_off().data())};
+    case Kind::kMissing:
+        return Missing{get_owned(in.missing().records())};
+    case Kind::kVacuum:
+        return Vacuum{get_owned(in.vacuum().records())};
+    case Kind::kDrop:
+        return Drop{in.drop().db()};
+    case Kind::kCopies:
+        return get(in.copies());
+    case Kind::kNoticeOver:
+
+        return NoticeOver{get(in.notice_over().who()), in.notice_over().epoch()};
+    case Kind::kReturned:
+        return Returned{in.returned().number()};
+    case Kind::kRead:
+        return Read{get(in.read().record()), in.read().ticket()};
+    case Kind::kReadReply:
+        return ReadReply{get(in.read_reply().reader()), in.read_reply().ticket(),
+                         Bytes::copy_of(in.read_reply().data())};
+    case Kind::KIND_NOT_SET:
+        break;
+    }
+    return std::nullopt;
+}
+
+Bytes encode_state(const Directory::Saved& from) {
+    records::pb::State to;
+    Table index{to};
+    to.set_epoch(from.epoch);
+    to.set_last_grant(from.last_grant);
+    for (const ProcessorId& who : from.members)
+        to.add_members(index(who));
+    for (const Directory::Saved::Record& record : from.records) {
+        if (to.databases().empty() || to.databases().rbegin()->db() != record.name.db)
+            to.add_databases()->set_db(record.name.db);
+        auto& database = *to.mutable_databases()->rbegin();
+        database.add_keys(record.name.key);
+        database.add_owners(index(record.owner));
+        database.add_grants(record.grant);
+        if (record.waiting.empty()) continue;
+        auto& queue = *to.add_queues();
+        put(record.name, *queue.mutable_record());
+        for (const ProcessorId& who : record.waiting)
+            queue.add_waiting(index(who));
+    }
+    for (const Directory::Saved::Loss& loss : from.losses) {
+        auto& item = *to.add_losses();
+        put(loss.name, *item.mutable_record());
+        item.set_epoch(loss.epoch);
+        for (const ProcessorId& who : loss.expected)
+            item.add_expected(index(who));
+        for (const auto& [who, rsn] : loss.held) {
+            item.add_holders(index(who));
+            item.add_rsns(rsn);
+        }
+    }
+    for (const auto& [who, epoch] : from.unnoticed) {
+        to.add_unnoticed(index(who));
+        to.add_unnoticed_epochs(epoch);
+    }
+    return bytes_of(to);
+}
+
+std::optional<Directory::Saved> decode_state(const Bytes& bytes) {
+    records::pb::State from;
+    if (!from.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return std::nullopt;
+    Directory::Saved to;
+    Names name{from};
+    to.epoch = from.epoch();
+    to.last_grant = from.last_grant();
+    to.members = name.all(from.members());
+    if (!get_records(from, name, to)) return std::nullopt;
+    for (const auto& item : from.losses()) {
+        if (item.holders_size() != item.rsns_size()) return std::nullopt;
+        Directory::Saved::Loss loss{
+            get(item.record()), item.epoch(), name.all(item.expected()), {}};
+        for (int i = 0; i < item.holders_size(); ++i)
+            loss.held.emplace_back(name(item.holders(i)), item.rsns(i));
+        to.losses.push_back(std::move(loss));
+    }
+    if (from.unnoticed_size() != from.unnoticed_epochs_size()) return std::nullopt;
+    for (int i = 0; i < from.unnoticed_size(); ++i)
+        to.unnoticed.emplace_back(name(from.unnoticed(i)), from.unnoticed_epochs(i));
+    return name.valid() ? std::optional{std::move(to)} : std::nullopt;
+}
+
+} // namespace statedb::record_command

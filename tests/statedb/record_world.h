@@ -1,0 +1,206 @@
+// The machines of a few nodes as the record service sees them: TDB files and clients, each as
+// simple as can be, and an order in hand between them. Effects are carried out one at a time, when
+// the test says so, those of one record in their order.
+#pragma once
+
+#include "statedb/records.h"
+
+#include <string>
+
+#include "order_in_hand.h"
+
+namespace statedb::test {
+
+constexpr ProcessorId processor(NodeId node, std::uint32_t life = 1) { return {node, life}; }
+
+struct FileRecord {
+    Grant rsn = 0;
+    bool ours = false; // header.dmaster == self
+    std::string data;
+
+    friend bool operator==(const FileRecord&, const FileRecord&) = default;
+};
+
+class RecordWorld {
+public:
+    using Files = std::map<RecordName, FileRecord>;
+
+    struct Machine {
+        Files files;
+        std::deque<RecordEffect> effects; // waiting to be carried out
+        std::set<RecordName> waiting;     // local clients wait for these
+        std::set<RecordName> turns;       // their turn is not over
+        bool frozen = true;
+        std::vector<ReadAnswer> answers;
+    };
+
+    void add(ProcessorId who, RecordSettings settings = {}) {
+        settings.self = who;
+        order.add(who, settings);
+        machines[who];
+    }
+
+    Records& records(ProcessorId who) { return order[who].machine; }
+
+    // A local client finds the record not ours and asks.
+    void want(ProcessorId who, const RecordName& record) {
+        machines[who].waiting.insert(record);
+        records(who).want(record, order[who]);
+    }
+
+    // A client that may enter writes.
+    bool write(ProcessorId who, const RecordName& record, const std::string& data) {
+        if (!usable(who, record)) return false;
+        machines[who].files[record].data = data;
+        return true;
+    }
+
+    [[nodiscard]] bool usable(ProcessorId who, const RecordName& record) const {
+        const Machine& machine = machines.at(who);
+        const auto at = machine.files.find(record);
+        return !machine.frozen && at != machine.files.end() && at->second.ours;
+    }
+
+    void drain(ProcessorId who) {
+        for (RecordEffect& effect : records(who).take_effects())
+            machines[who].effects.push_back(std::move(effect));
+    }
+
+    // Carries out the oldest effect of one machine. Whether there was one.
+    bool carry_out(ProcessorId who) {
+        drain(who);
+        Machine& machine = machines[who];
+        if (machine.effects.empty()) return false;
+        const RecordEffect effect = machine.effects.front();
+        machine.effects.pop_front();
+        std::visit([&](const auto& known) { perform(who, machine, known); }, effect);
+        drain(who);
+        return true;
+    }
+
+    void end_turns(ProcessorId who) {
+        for (const RecordName& record : std::exchange(machines[who].turns, {}))
+            records(who).turn_over(record, order[who]);
+        drain(who);
+    }
+
+    // Until nothing happens any more.
+    void settle() {
+        for (bool busy = true; busy;) {
+            busy = order.order_one_round();
+            for (const ProcessorId who : order.members) {
+                while (carry_out(who))
+                    busy = true;
+                if (!machines[who].turns.empty()) {
+                    busy = true;
+                    end_turns(who);
+                }
+            }
+        }
+    }
+
+    // Time goes by, and nobody is paused meanwhile.
+    void pass(Duration time) {
+        while (time > Duration{}) {
+            const Duration step = std::min<Duration>(time, 100ms);
+            time -= step;
+            order.now += step;
+            for (const ProcessorId who : order.members)
+                records(who).tick(order[who]);
+        }
+    }
+
+    Order<Records> order;
+    std::map<ProcessorId, Machine> machines;
+
+private:
+    void answer(Machine& machine, const RecordName& record) {
+        if (machine.waiting.erase(record) != 0) machine.turns.insert(record);
+    }
+
+    void perform(ProcessorId who, Machine& machine, const TakeOver& take) {
+        FileRecord& file = machine.files[take.record];
+        file.rsn = take.grant;
+        file.ours = true;
+        if (take.source == TakeOver::Source::fresh) file.data.clear();
+        if (take.source == TakeOver::Source::shipped) file.data = std::string{take.data.view()};
+        answer(machine, take.record);
+        machine.turns.insert(take.record);
+        (void)who;
+    }
+
+    void perform(ProcessorId who, Machine& machine, const GiveAway& give) {
+        const auto at = machine.files.find(give.record);
+        std::optional<Bytes> data;
+        if (at != machine.files.end() && at->second.ours) {
+            at->second.ours = false;
+            data = Bytes::copy_of(at->second.data);
+        }
+        records(who).handed_off(give.record, give.grant, data, order[who]);
+    }
+
+    void perform(ProcessorId who, Machine& machine, const Retire& retire) {
+        const auto at = machine.files.find(retire.record);
+        const bool empty = at != machine.files.end() && at->second.ours && at->second.data.empty();
+        if (empty) at->second.ours = false;
+        records(who).retired(retire.record, retire.grant, empty, order[who]);
+    }
+
+    void perform(ProcessorId, Machine& machine, const Remove& remove) {
+        machine.files.erase(remove.record);
+    }
+
+    void perform(ProcessorId who, Machine& machine, const Ready& ready) {
+        if (usable(who, ready.record)) answer(machine, ready.record);
+    }
+
+    void perform(ProcessorId who, Machine& machine, const ReadLocal& read) {
+        records(who).read_local(read, Bytes::copy_of(machine.files[read.record].data), order[who]);
+    }
+
+    void perform(ProcessorId, Machine& machine, const ReadAnswer& answer_to) {
+        machine.answers.push_back(answer_to);
+    }
+
+    void perform(ProcessorId who, Machine& machine, const Report& report) {
+        std::vector<Records::Copy> copies;
+        for (const RecordName& record : report.records) {
+            const auto at = machine.files.find(record);
+            copies.push_back(
+                {record, at == machine.files.end() ? std::nullopt : std::optional{at->second.rsn}});
+        }
+        records(who).copies(copies, order[who]);
+    }
+
+    void perform(ProcessorId who, Machine& machine, const Reconcile& reconcile) {
+        Files kept;
+        std::vector<RecordName> missing;
+        for (const Reconcile::Kept& keep : reconcile.kept) {
+            const auto at = machine.files.find(keep.record);
+            if (at == machine.files.end() || at->second.rsn != keep.grant)
+                missing.push_back(keep.record);
+            else
+                kept[keep.record] = {at->second.rsn, keep.ours, at->second.data};
+        }
+        machine.files = std::move(kept);
+        records(who).reconciled(missing, order[who]);
+        for (const RecordName& record : std::set<RecordName>{machine.waiting}) {
+            const auto at = machine.files.find(record);
+            if (at != machine.files.end() && at->second.ours)
+                answer(machine, record);
+            else
+                records(who).want(record, order[who]);
+        }
+    }
+
+    void perform(ProcessorId, Machine& machine, const Wipe& wipe) {
+        std::erase_if(machine.files,
+                      [&](const auto& item) { return !wipe.db || item.first.db == *wipe.db; });
+    }
+
+    void perform(ProcessorId, Machine& machine, const Freeze&) { machine.frozen = true; }
+
+    void perform(ProcessorId, Machine& machine, const Thaw&) { machine.frozen = false; }
+};
+
+} // namespace statedb::test
