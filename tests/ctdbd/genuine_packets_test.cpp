@@ -1,4 +1,5 @@
 // Real packets say what we think they say, and what we write is what the real programs write.
+#include "ctdbd/model/config_tunables.h"
 #include "ctdbd/protocol/eventd.h"
 #include "ctdbd/protocol/hash.h"
 #include "tests/ctdbd/genuine.h"
@@ -242,4 +243,57 @@ TEST_CASE("V21: eventd tells how an event went") {
     CHECK(script.result == 0);
     CHECK(script.begin == Timeval{0x6b02e2eb, 0x97c33});
     CHECK(eventd::encode_packet(*reply) == genuine("V21 eventd status reply"));
+}
+
+TEST_CASE("L1, L2: which nodes hold records, which databases there are") {
+    const auto map = body_of<ReplyControl>("L1 getvnnmap reply", Padding::daemon);
+    CHECK(exact<VnnMap>(map.data) == VnnMap{.generation = 0x69eb92e6, .pnns = {0}});
+
+    const auto databases = body_of<ReplyControl>("L2 get_dbmap reply", Padding::daemon);
+    CHECK(exact<DbMap>(databases.data) ==
+          DbMap{{{.db_id = database_id("r.tdb"), .flags = db_flag::replicated},
+                 {.db_id = database_id("p.tdb"), .flags = db_flag::persistent},
+                 {.db_id = database_id("v.tdb"), .flags = db_flag::sticky}}});
+}
+
+TEST_CASE("L3: the tunables of a fresh daemon are our defaults") {
+    const auto reply = body_of<ReplyControl>("L3 get_all_tunables reply", Padding::daemon);
+    CHECK(exact<TunableValues>(reply.data) == ctdbd::config::Tunables().all());
+}
+
+TEST_CASE("L4: since when") {
+    const auto reply = body_of<ReplyControl>("L4 uptime reply", Padding::daemon);
+    const auto uptime = exact<Uptime>(reply.data);
+    CHECK(uptime.now.seconds - uptime.started.seconds == 9);
+    CHECK(uptime.now.seconds - uptime.recovery_finished.seconds == 4);
+    CHECK(uptime.recovery_finished.microseconds - uptime.recovery_started.microseconds == 3855);
+}
+
+// As `ctdb statistics` printed them a moment later.
+TEST_CASE("L5, L6: the counters") {
+    const auto node = body_of<ReplyControl>("L5 statistics reply", Padding::daemon);
+    const auto all = exact<Statistics>(node.data);
+    CHECK(all.num_clients == 2);
+    CHECK(all.frozen == 0);
+    CHECK(all.num_recoveries == 1);
+    CHECK(all.client.req_call == 1);
+    CHECK(all.total_calls == 1);
+    CHECK(all.pending_calls == 0);
+    CHECK(all.call_latency.num == 1);
+    CHECK(all.call_latency.total == doctest::Approx(0.004247).epsilon(0.001));
+    CHECK(all.started.seconds == 1795426283);
+
+    const auto database = body_of<ReplyControl>("L6 get_db_statistics reply", Padding::daemon);
+    CHECK(exact<DbStatistics>(database.data).locks.num_failed == 0);
+}
+
+TEST_CASE("L7, L8: addresses of both families") {
+    const auto tickles = body_of<ReplyControl>("L7 get_tcp_tickle_list reply", Padding::daemon);
+    CHECK(exact<TickleList>(tickles.data) ==
+          TickleList{.address = {make_address("fd00::91:7"), 0},
+                     .connections = {{.client = {make_address("fd00::9"), 1234},
+                                      .server = {make_address("fd00::91:7"), 445}}}});
+
+    const auto ips = body_of<ReplyControl>("L8 get_public_ips reply", Padding::daemon);
+    CHECK(exact<PublicIpList>(ips.data).ips.size() == 2);
 }
