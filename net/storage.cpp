@@ -1,6 +1,7 @@
 #include "net/storage.h"
 
 #include "net/file.h"
+#include "net/thread.h"
 
 #include <fmt/format.h>
 
@@ -101,7 +102,8 @@ BackgroundWriter::BackgroundWriter(StableStorage& storage,
                                    std::function<void()> stored,
                                    std::function<void(const std::string&)> failed)
     : storage_(storage), stored_(std::move(stored)), failed_(std::move(failed)),
-      thread_([this](const std::stop_token& stop) { run(stop); }) {}
+      thread_(start_thread<std::jthread>("totem-storage",
+                                         [this](const std::stop_token& stop) { run(stop); })) {}
 
 BackgroundWriter::~BackgroundWriter() = default;
 

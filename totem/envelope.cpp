@@ -1,4 +1,4 @@
-// The envelope's layout (totem.md 3.1), byte by byte, and the checksum of the insecure mode.
+// The envelope's layout (totem.md 3.1), byte by byte.
 #include "totem/envelope.h"
 
 #include "totem/layout.h"
@@ -69,45 +69,6 @@ Decoded<Envelope> decode_envelope(std::span<const std::uint8_t> datagram) {
     if (envelope.sender.node == 0) return WireError::bad_field;
     if (envelope.counter == 0 || envelope.counter >= counter_limit) return WireError::bad_field;
     return envelope;
-}
-
-namespace {
-
-// Eight bytes a step ("slicing by 8"): tables[k][b] is the remainder of byte b followed by k zeros.
-using CrcTables = std::array<std::array<std::uint32_t, 256>, 8>;
-
-constexpr CrcTables make_crc_tables() {
-    constexpr std::uint32_t castagnoli = 0x82f63b78; // reflected
-    CrcTables tables{};
-    for (std::uint32_t byte = 0; byte < 256; ++byte) {
-        std::uint32_t remainder = byte;
-        for (int bit = 0; bit < 8; ++bit)
-            remainder = (remainder >> 1) ^ ((remainder & 1) != 0 ? castagnoli : 0);
-        tables[0][byte] = remainder;
-    }
-    for (std::size_t zeros = 1; zeros < tables.size(); ++zeros)
-        for (std::size_t byte = 0; byte < 256; ++byte) {
-            const std::uint32_t before = tables[zeros - 1][byte];
-            tables[zeros][byte] = (before >> 8) ^ tables[0][before & 0xff];
-        }
-    return tables;
-}
-
-constexpr CrcTables crc_tables = make_crc_tables();
-
-} // namespace
-
-std::uint32_t crc32c(std::span<const std::uint8_t> bytes) {
-    std::uint32_t crc = ~std::uint32_t{0};
-    for (; bytes.size() >= 8; bytes = bytes.subspan(8)) {
-        const std::uint64_t eight = load_little_u64(bytes.data()) ^ crc;
-        crc = 0;
-        for (std::size_t i = 0; i < 8; ++i)
-            crc ^= crc_tables[7 - i][(eight >> (8 * i)) & 0xff];
-    }
-    for (const std::uint8_t byte : bytes)
-        crc = (crc >> 8) ^ crc_tables[0][(crc ^ byte) & 0xff];
-    return ~crc;
 }
 
 } // namespace totem

@@ -34,5 +34,6 @@ decode_envelope(std::span<const std::uint8_t> datagram); // looks at the first e
 
 // CRC-32C (Castagnoli) of the insecure mode's tag: finds accidents, not attackers.
 std::uint32_t crc32c(std::span<const std::uint8_t> bytes);
+std::uint32_t crc32c_by_tables(std::span<const std::uint8_t> bytes); // where the CPU has no help
 
 } // namespace totem

@@ -2,6 +2,7 @@
 // a message of which only some chunks were sent on a ring that broke starts over on the next one.
 #include "totem/send_queue.h"
 
+#include "base/mutant.h"
 #include "totem/vu.h"
 
 #include <algorithm>
@@ -74,8 +75,10 @@ SendQueue::Packed SendQueue::pack(std::size_t payload_max) {
     std::uint8_t* out = begin;
     Packed packed;
     packed.service = messages_.front().service;
-    while (!messages_.empty() && messages_.front().service == packed.service &&
-           packed.chunk_count < chunks_max) {
+    const auto fits = [&packed](const Waiting& head) {
+        return head.service == packed.service || mutated(Mutant::packing_mixes_services);
+    };
+    while (!messages_.empty() && fits(messages_.front()) && packed.chunk_count < chunks_max) {
         const ChunkHead chunk = next_chunk(payload_max - static_cast<std::size_t>(out - begin));
         if (chunk.size == 0 && !chunk.last) break;
         const Waiting& head = messages_.front();

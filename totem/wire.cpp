@@ -58,6 +58,7 @@ bool is_bitmap_over(std::string_view bitmap, std::size_t count) {
 }
 
 void add_runs(Seq base, const SeqRanges& runs, Numbers& out) {
+    out.Reserve(out.size() + 2 * static_cast<int>(runs.size()));
     for (const SeqRange& run : runs) {
         out.Add(distance(base, run.first) - 1);
         out.Add(distance(run.first, run.last));
@@ -69,6 +70,7 @@ void add_runs(Seq base, const SeqRanges& runs, Numbers& out) {
 std::optional<SeqRanges>
 read_runs(Seq base, const Numbers& in, std::size_t pair, std::size_t count) {
     SeqRanges runs;
+    runs.reserve(count);
     for (; count > 0; --count, ++pair) {
         const std::uint64_t gap = in[static_cast<int>(2 * pair)];
         const std::uint64_t more = in[static_cast<int>(2 * pair + 1)];
@@ -214,10 +216,12 @@ void obligation_to_wire(const CommitEntry& entry,
 
 void entries_to_wire(const CommitToken& commit, wire::CommitToken& out) {
     std::vector<std::vector<ProcessorId>> obliged(commit.old_rings.size());
-    for (const CommitEntry& entry : commit.entries)
-        if (entry.filled)
-            for (const ProcessorId& id : entry.obligation)
-                place_of(obliged[entry.old_ring_index], id);
+    for (const CommitEntry& entry : commit.entries) {
+        if (!entry.filled) continue;
+        check(entry.old_ring_index < obliged.size(), "a filled entry names its old ring");
+        for (const ProcessorId& id : entry.obligation)
+            place_of(obliged[entry.old_ring_index], id);
+    }
     for (std::size_t ring = 0; ring < obliged.size(); ++ring)
         to_wire(obliged[ring], *out.mutable_old_rings(static_cast<int>(ring))->mutable_obliged());
 
@@ -501,7 +505,6 @@ Decoded<std::size_t> encode(const Packet& packet, std::span<std::uint8_t> out) {
 std::size_t encoded_size(const Packet& packet) {
     return std::visit(
         [](const auto& plain) -> std::size_t {
-            check(!implausible(plain), "only packets that can be sent are measured");
             if constexpr (std::is_same_v<decltype(plain), const DataPacket&>) {
                 return data_header_size + plain.chunks.size();
             } else {

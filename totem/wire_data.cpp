@@ -1,5 +1,6 @@
 // The data packet's fixed header (totem.md 3.2) and the wrapped packet of Recovery (3.3): the hot
 // path of the codec, where nothing is copied but 42 bytes.
+#include "base/mutant.h"
 #include "totem/layout.h"
 #include "totem/plausible.h"
 #include "totem/wire.h"
@@ -118,7 +119,8 @@ Decoded<DataPacket> unwrap(const DataPacket& wrapper) {
     DataPacket packet{.ring = load_ring_id(in + inner_at_ring),
                       .seq = Seq{load_little_u64(in + inner_at_seq)},
                       .origin = load_processor(in + inner_at_origin),
-                      .service = service_of(kind),
+                      .service = mutated(Mutant::recovered_safe_as_agreed) ? Service::agreed
+                                                                           : service_of(kind),
                       .chunk_count = in[inner_at_chunk_count],
                       .chunks = inner.slice(inner_at_chunks, inner.size() - inner_at_chunks)};
     if (const auto wrong = implausible(packet)) return *wrong;

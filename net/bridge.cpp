@@ -1,0 +1,161 @@
+#include "net/bridge.h"
+
+#include "base/check.h"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstring>
+#include <stdexcept>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+namespace net {
+
+namespace {
+
+constexpr std::size_t submissions_max = 4096;
+constexpr std::uint64_t unconsumed_unmentioned = 64; // deliveries; far below any consumer window
+
+} // namespace
+
+// -- Bell
+
+Bell::Bell() : fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    if (fd_.get() < 0)
+        throw std::runtime_error(
+            fmt::format("eventfd: {}; raise the limit of open files", std::strerror(errno)));
+}
+
+void Bell::ring() {
+    if (rung_.exchange(true, std::memory_order_acq_rel)) return;
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const auto written = ::write(fd_.get(), &one, sizeof one);
+}
+
+// The exchange pairs with ring()'s: whoever finds the bell rung already has his announcement seen
+// by the look that follows.
+void Bell::hush() {
+    std::uint64_t count = 0;
+    [[maybe_unused]] const auto taken = ::read(fd_.get(), &count, sizeof count);
+    rung_.exchange(false, std::memory_order_acq_rel);
+}
+
+// -- the application's side
+
+Bridge::Bridge(std::size_t events_max, std::size_t submitted_bytes_max)
+    : events_(std::max<std::size_t>(events_max, 16)), submissions_(submissions_max),
+      submitted_bytes_max_(submitted_bytes_max) {}
+
+bool Bridge::submit(const Bytes& message, Service service) {
+    if (leave_.load(std::memory_order_relaxed)) return false;
+    // One message always fits an empty queue, however large it is.
+    const std::size_t before = submitted_bytes_.load(std::memory_order_acquire);
+    const bool fits = before == 0 || before + message.size() <= submitted_bytes_max_;
+    // Counted before it is handed over, so that the ring never subtracts what was not added.
+    submitted_bytes_.fetch_add(message.size(), std::memory_order_relaxed);
+    if (fits && submissions_.push(Submission{message, service})) {
+        to_ring_.ring();
+        return true;
+    }
+    submitted_bytes_.fetch_sub(message.size(), std::memory_order_relaxed);
+    room_wish_.store(std::max<std::size_t>(message.size(), 1), std::memory_order_release);
+    to_ring_.ring(); // the ring may have made room meanwhile, and be asleep
+    return false;
+}
+
+void Bridge::set_hint(Bytes hint) {
+    {
+        const std::lock_guard lock(hint_mutex_);
+        hint_ = std::move(hint);
+    }
+    to_ring_.ring();
+}
+
+void Bridge::leave() {
+    leave_.store(true, std::memory_order_release);
+    to_ring_.ring();
+}
+
+void Bridge::stop() {
+    stop_.store(true, std::memory_order_release);
+    to_ring_.ring();
+}
+
+std::size_t Bridge::poll(const std::function<void(Event&&)>& handle, std::size_t limit) {
+    to_application_.hush();
+    std::size_t handled = 0;
+    std::uint64_t deliveries = 0;
+    const auto pass_on = [&](Event& event) {
+        if (std::holds_alternative<Delivery>(event)) ++deliveries;
+        handle(std::move(event));
+    };
+    while (handled < limit && events_.consume_one(pass_on))
+        ++handled;
+    if (handled > 0) {
+        // Even where it adds nothing: the ring must not miss that the queue has room (publish()).
+        consumed_.fetch_add(deliveries, std::memory_order_seq_cst);
+        if (consumption_awaited_.load(std::memory_order_seq_cst)) to_ring_.ring();
+    }
+    if (events_.read_available() > 0) to_application_.ring();
+    return handled;
+}
+
+// -- the ring's side
+
+const Bridge::Submission* Bridge::next_submission() {
+    return submissions_.read_available() > 0 ? &submissions_.front() : nullptr;
+}
+
+void Bridge::submission_taken() {
+    submissions_.consume_one([&](const Submission& submission) {
+        submitted_bytes_.fetch_sub(submission.message.size(), std::memory_order_release);
+    });
+}
+
+bool Bridge::take_room_wish() {
+    const std::size_t wish = room_wish_.load(std::memory_order_acquire);
+    const std::size_t waiting = submitted_bytes_.load(std::memory_order_relaxed);
+    const bool room = waiting == 0 || (waiting + wish <= submitted_bytes_max_ &&
+                                       submissions_.read_available() <= submissions_max / 2);
+    return wish != 0 && room && room_wish_.exchange(0, std::memory_order_acq_rel) != 0;
+}
+
+std::optional<Bytes> Bridge::take_hint() {
+    const std::lock_guard lock(hint_mutex_);
+    return std::exchange(hint_, {});
+}
+
+std::uint64_t Bridge::take_consumed() {
+    const std::uint64_t consumed = consumed_.exchange(0, std::memory_order_seq_cst);
+    base::check(consumed <= unconsumed_, "only what was delivered can be consumed");
+    unconsumed_ -= consumed;
+    return consumed;
+}
+
+void Bridge::push(Event event) {
+    if (std::holds_alternative<Delivery>(event)) ++unconsumed_;
+    waiting_.push_back(std::move(event));
+}
+
+bool Bridge::move_waiting() {
+    bool moved = false;
+    while (!waiting_.empty() && events_.push(waiting_.front())) {
+        waiting_.pop_front();
+        moved = true;
+    }
+    return moved;
+}
+
+void Bridge::publish() {
+    bool moved = move_waiting();
+    const bool awaited = backed_up() || unconsumed_ >= unconsumed_unmentioned;
+    consumption_awaited_.store(awaited, std::memory_order_seq_cst);
+    // The application consumes, then looks at the flag; we set the flag, then look at what it
+    // consumed: one of us sees the other.
+    if (awaited && consumed_.load(std::memory_order_seq_cst) > 0) to_ring_.ring();
+    if (backed_up()) moved = move_waiting() || moved;
+    if (moved) to_application_.ring();
+}
+
+} // namespace net

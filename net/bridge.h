@@ -1,0 +1,106 @@
+// Between the application's thread and the ring's: two bounded lock-free queues, and a bell at each
+// end that a thread can sleep on. Neither side ever waits for the other, nothing is dropped, and
+// both directions push back: a submission without room is refused, and what the application has not
+// taken stays uncounted, so that the ring holds its aru back (totem.md 8.1, 35 and 36).
+#pragma once
+
+#include "net/file.h"
+#include "net/node.h"
+
+#include <boost/lockfree/spsc_queue.hpp>
+
+#include <atomic>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <optional>
+
+namespace net {
+
+// An eventfd that is written once until it is heard, however often it is rung.
+class Bell {
+public:
+    Bell();
+
+    void ring();
+    // Called before looking at what was announced: whatever is announced after this rings again.
+    void hush();
+
+    [[nodiscard]] int fd() const { return fd_.get(); }
+
+private:
+    Descriptor fd_;
+    std::atomic<bool> rung_{false};
+};
+
+class Bridge {
+public:
+    Bridge(std::size_t events_max, std::size_t submitted_bytes_max);
+
+    // -- the application's side: one thread
+
+    [[nodiscard]] bool submit(const Bytes& message, Service service);
+    void set_hint(Bytes hint);
+    void leave();
+    void stop();
+    std::size_t poll(const std::function<void(Event&&)>& handle, std::size_t limit);
+
+    [[nodiscard]] int event_fd() const { return to_application_.fd(); }
+
+    // -- the ring's side: one thread
+
+    struct Submission {
+        Bytes message;
+        Service service = Service::agreed;
+    };
+
+    [[nodiscard]] int order_fd() const { return to_ring_.fd(); }
+
+    void hush_orders() { to_ring_.hush(); }
+
+    // The oldest submission, until it is done with: a full ring leaves it where it is.
+    [[nodiscard]] const Submission* next_submission();
+    void submission_taken();
+    // True once after submissions were refused and there is room again.
+    [[nodiscard]] bool take_room_wish();
+    [[nodiscard]] std::optional<Bytes> take_hint();
+
+    [[nodiscard]] bool leave_wished() const { return leave_.load(std::memory_order_acquire); }
+
+    [[nodiscard]] bool stop_wished() const { return stop_.load(std::memory_order_acquire); }
+
+    // Deliveries that the application has handled since the last call.
+    [[nodiscard]] std::uint64_t take_consumed();
+
+    // Always succeeds: what the bounded queue has no room for waits here, and the ring's aru,
+    // held back meanwhile, bounds how much that can be.
+    void push(Event event);
+    void publish(); // moves what waits into the queue and rings, if there is anything
+
+    [[nodiscard]] bool backed_up() const { return !waiting_.empty(); }
+
+private:
+    bool move_waiting();
+
+    boost::lockfree::spsc_queue<Event> events_;
+    boost::lockfree::spsc_queue<Submission> submissions_;
+    std::size_t submitted_bytes_max_;
+
+    Bell to_application_;
+    Bell to_ring_;
+
+    std::atomic<std::size_t> submitted_bytes_{0};
+    std::atomic<std::size_t> room_wish_{0}; // size of the refused submission, 0: none
+    std::atomic<std::uint64_t> consumed_{0};
+    std::atomic<bool> consumption_awaited_{false};
+    std::atomic<bool> leave_{false};
+    std::atomic<bool> stop_{false};
+
+    std::mutex hint_mutex_; // hints are rare, and only the newest counts
+    std::optional<Bytes> hint_;
+
+    std::deque<Event> waiting_;    // the ring's own
+    std::uint64_t unconsumed_ = 0; // the ring's own: deliveries pushed and not yet consumed
+};
+
+} // namespace net

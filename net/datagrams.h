@@ -1,0 +1,119 @@
+// Datagrams in batches, so that a burst costs one system call: Inbox receives into pooled blocks
+// that travel on to the application, Outbox sends from one slab that is used again and again.
+// Neither knows what is in a datagram.
+#pragma once
+
+#include "base/bytes.h"
+
+#include <boost/asio/ip/udp.hpp>
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace net {
+
+using Endpoint = boost::asio::ip::udp::endpoint;
+
+struct Received {
+    base::WritableBytes block;
+    std::size_t size = 0;
+    Endpoint from;
+    bool truncated = false; // larger than a block: its sender has a larger MTU than we
+};
+
+class Inbox {
+public:
+    static constexpr std::size_t batch = 64;
+
+    explicit Inbox(base::BlockPool& pool);
+    ~Inbox();
+
+    // Takes what has arrived at `fd`, at most a batch; only when empty(). False if nothing had.
+    bool receive(int fd);
+
+    [[nodiscard]] bool empty() const { return next_ == filled_; }
+
+    [[nodiscard]] Received take();
+
+    void clear() { next_ = filled_ = 0; }
+
+    // Datagrams that the kernel dropped because we were too slow for its buffer (SO_RXQ_OVFL).
+    [[nodiscard]] std::uint32_t overruns() const { return overruns_; }
+
+private:
+    struct Headers;
+
+    void prepare();
+    void note_overruns(std::size_t slot);
+
+    base::BlockPool& pool_;
+    std::unique_ptr<Headers> headers_; // for the kernel; slot i receives into blocks_[i]
+    std::array<base::WritableBytes, batch> blocks_;
+    std::size_t next_ = 0;   // slots [next_, filled_) wait to be taken
+    std::size_t filled_ = 0; // by the last receive()
+    std::uint32_t overruns_ = 0;
+};
+
+// Addresses at which nobody listens, as the network told this socket since the last time
+// (IP_RECVERR): where our unicasts went to.
+[[nodiscard]] std::vector<Endpoint> take_refused_destinations(int fd);
+
+class Outbox {
+public:
+    static constexpr std::size_t batch = 64;
+
+    // Every datagram goes to each of `destinations`; datagrams of one destination keep their order.
+    Outbox(std::size_t datagram_max, bool segmentation_offload);
+    ~Outbox();
+
+    // Where the next datagram may be written, datagram_max bytes.
+    [[nodiscard]] std::span<std::uint8_t> room();
+    void add(std::size_t size); // it was written there; only while not full()
+
+    [[nodiscard]] bool empty() const { return sizes_.empty(); }
+
+    [[nodiscard]] bool full() const { return sizes_.size() == batch; }
+
+    // Sends everything to each of the destinations and forgets it. What the network does not take,
+    // even after a short wait, is lost as if it had been on the wire: the ring repairs that.
+    void flush(int fd, std::span<const Endpoint> destinations);
+
+    struct Counts {
+        std::uint64_t sent = 0; // datagrams, each destination counted
+        std::uint64_t lost = 0; // that the kernel refused
+        std::uint64_t too_large = 0;
+        int last_error = 0;
+    };
+
+    [[nodiscard]] const Counts& counts() const { return counts_; }
+
+private:
+    struct Headers;
+
+    // Consecutive datagrams that one system call's entry sends: one, or with segmentation offload
+    // several of one size, of which only the last may be smaller.
+    struct Run {
+        std::size_t offset = 0;
+        std::size_t size = 0;
+        std::size_t segment = 0;
+        std::size_t datagrams = 0;
+    };
+
+    void form_runs();
+    void send_runs(int fd, const Endpoint& destination);
+    [[nodiscard]] bool survive(int fd, int error, const Run& run);
+
+    std::size_t datagram_max_;
+    bool segmentation_offload_;
+    std::vector<std::uint8_t> slab_; // datagrams one behind the other, without gaps
+    std::size_t used_ = 0;
+    std::vector<std::size_t> sizes_;
+    std::vector<Run> runs_;
+    std::unique_ptr<Headers> headers_;
+    Counts counts_;
+};
+
+} // namespace net

@@ -1,0 +1,58 @@
+// What operators want to know of the driver: a report that other threads may read at any time, and
+// a warning when the network does not take our packets.
+#include "net/driver.h"
+
+#include <spdlog/spdlog.h>
+
+#include <cerrno>
+#include <cstring>
+#include <numeric>
+
+namespace net {
+
+namespace {
+
+constexpr Duration report_interval = 200ms;
+constexpr Duration complaint_interval = 10s;
+
+} // namespace
+
+NodeReport Driver::report() const {
+    const std::lock_guard lock(report_mutex_);
+    return report_;
+}
+
+void Driver::make_report() {
+    if (now_ - reported_at_ < report_interval) return;
+    reported_at_ = now_;
+    complain_of_losses();
+    const RefusalCounts& refusals = opener_.refusals();
+    const std::uint64_t echoes = refusals[static_cast<std::size_t>(Refusal::own_echo)];
+    std::string explanation = processor_.explain(now_);
+    const std::lock_guard lock(report_mutex_);
+    report_.phase = processor_.phase();
+    report_.ring = processor_.ring();
+    report_.members.assign(processor_.members().begin(), processor_.members().end());
+    report_.statistics = processor_.statistics();
+    report_.packets_sent = data_.outbox.counts().sent + token_.outbox.counts().sent;
+    report_.packets_received = packets_received_ - echoes;
+    report_.packets_refused =
+        std::accumulate(refusals.begin(), refusals.end(), std::uint64_t{0}) - echoes;
+    report_.socket_overruns = data_.inbox.overruns() + token_.inbox.overruns();
+    report_.explanation = std::move(explanation);
+}
+
+void Driver::complain_of_losses() {
+    const Outbox::Counts& data = data_.outbox.counts();
+    const Outbox::Counts& token = token_.outbox.counts();
+    const std::uint64_t lost = data.lost + token.lost;
+    if (lost == lost_reported_ || now_ - loss_reported_at_ < complaint_interval) return;
+    const int error = data.last_error != 0 ? data.last_error : token.last_error;
+    spdlog::warn("the network did not take {} of our packets: {}{}", lost - lost_reported_,
+                 std::strerror(error),
+                 error == EMSGSIZE ? "; the path's MTU is smaller than ours: set `mtu`" : "");
+    lost_reported_ = lost;
+    loss_reported_at_ = now_;
+}
+
+} // namespace net

@@ -1,0 +1,62 @@
+#include "net/node.h"
+
+#include "net/driver.h"
+#include "net/thread.h"
+
+#include <algorithm>
+#include <thread>
+
+namespace net {
+
+namespace {
+
+// What may wait between the application and the ring, beside the ring's own queue.
+std::size_t submitted_bytes_max(const NodeOptions& options) {
+    return std::max<std::size_t>(options.settings.queue_bytes_max / 4, 1);
+}
+
+} // namespace
+
+struct Node::State {
+    explicit State(const NodeOptions& options)
+        : bridge(options.events_max, submitted_bytes_max(options)), driver(options, bridge) {}
+
+    Bridge bridge;
+    Driver driver;
+    std::thread ring;
+};
+
+Node::Node(NodeOptions options) : state_(std::make_unique<State>(options)) {}
+
+Node::~Node() {
+    state_->bridge.stop();
+    if (state_->ring.joinable()) state_->ring.join();
+}
+
+void Node::start(Bytes first_hint) {
+    check(!state_->ring.joinable(), "a node is started once");
+    state_->ring = start_thread<std::thread>(
+        "totem-ring",
+        [state = state_.get(), hint = std::move(first_hint)] { state->driver.run(hint); });
+}
+
+ProcessorId Node::self() const { return state_->driver.self(); }
+
+int Node::event_fd() const { return state_->bridge.event_fd(); }
+
+std::size_t Node::poll(const std::function<void(Event&&)>& handle, std::size_t limit) {
+    return state_->bridge.poll(handle, limit);
+}
+
+bool Node::submit(const Bytes& message, Service service) {
+    check(message.size() <= message_size_max, "a message is not larger than the ring's limit");
+    return state_->bridge.submit(message, service);
+}
+
+void Node::set_hint(Bytes hint) { state_->bridge.set_hint(std::move(hint)); }
+
+void Node::leave() { state_->bridge.leave(); }
+
+NodeReport Node::report() const { return state_->driver.report(); }
+
+} // namespace net

@@ -1,0 +1,51 @@
+// The two UDP sockets of a processor (totem.md 4.9.6): one for what all hear (data and membership),
+// one for what is meant for us alone (the tokens), so that either can be read first. How they are
+// bound, which group they join, how large their buffers are; not what goes through them.
+#pragma once
+
+#include "net/datagrams.h"
+#include "net/interface.h"
+#include "net/node.h"
+
+#include <boost/asio/io_context.hpp>
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace net {
+
+struct SocketPlan {
+    Address own;
+    std::map<NodeId, Address> others;
+    Transport transport = Transport::multicast;
+    Address group;
+    int multicast_ttl = 1;
+    std::uint16_t port = 0;
+    std::uint16_t token_port = 0;
+    std::size_t mtu = 0;            // of IP packets
+    std::size_t receive_buffer = 0; // bytes, as the kernel counts them
+};
+
+// Reads addresses, group and mtu from the options; throws std::runtime_error naming key and remedy.
+[[nodiscard]] SocketPlan plan_sockets(const NodeOptions& options);
+
+// IP and UDP headers.
+[[nodiscard]] std::size_t header_size(const Address& own);
+
+class Sockets {
+public:
+    // Throws std::runtime_error naming address, port and remedy.
+    Sockets(boost::asio::io_context& context, const SocketPlan& plan);
+
+    boost::asio::ip::udp::socket data;
+    boost::asio::ip::udp::socket token;
+
+    std::vector<Endpoint> everybody;     // where `data` sends to: the group, or each other
+    std::map<NodeId, Endpoint> token_of; // where a node's `token` listens
+    bool segmentation_offload = false;   // the kernel knows UDP_SEGMENT
+    std::vector<std::string> warnings;   // sentences for the operator
+    std::map<Address, NodeId> node_at;   // whose address it is
+};
+
+} // namespace net

@@ -1,0 +1,225 @@
+#include "net/sockets.h"
+#include "tests/net/loopback.h"
+#include "tests/net/scratch.h"
+
+#include <doctest/doctest.h>
+
+#include <cstring>
+
+using namespace net;
+using tests::complaint;
+using tests::says;
+
+namespace {
+
+// One node's sockets, its memory, and what it heard.
+struct Station {
+    explicit Station(const NodeOptions& options)
+        : plan(plan_sockets(options)), sockets(context, plan), pool(plan.mtu), data(pool),
+          token(pool), outbox(plan.mtu, sockets.segmentation_offload) {}
+
+    void put(std::string_view text) {
+        std::memcpy(outbox.room().data(), text.data(), text.size());
+        outbox.add(text.size());
+    }
+
+    void multicast() { outbox.flush(sockets.data.native_handle(), sockets.everybody); }
+
+    void unicast(NodeId to) {
+        outbox.flush(sockets.token.native_handle(), {&sockets.token_of.at(to), 1});
+    }
+
+    // The next datagram at one of the sockets, its text and its sender's address.
+    std::string heard(Inbox& inbox, boost::asio::ip::udp::socket& socket) {
+        if (inbox.empty() && !(tests::becomes_readable(socket.native_handle()) &&
+                               inbox.receive(socket.native_handle())))
+            return "(nothing)";
+        Received received = inbox.take();
+        from = received.from;
+        truncated = received.truncated;
+        return std::string(received.block.freeze(received.size).view());
+    }
+
+    std::string heard_data() { return heard(data, sockets.data); }
+
+    std::string heard_token() { return heard(token, sockets.token); }
+
+    boost::asio::io_context context;
+    SocketPlan plan;
+    Sockets sockets;
+    BlockPool pool;
+    Inbox data, token;
+    Outbox outbox;
+    Endpoint from;
+    bool truncated = false;
+};
+
+struct Pair {
+    explicit Pair(Transport transport = Transport::multicast)
+        : one(options(1, transport)), two(options(2, transport)) {}
+
+    static NodeOptions options(NodeId self, Transport transport) {
+        NodeOptions options = tests::loopback_options(self, 2);
+        options.transport = transport;
+        return options;
+    }
+
+    Station one, two;
+};
+
+} // namespace
+
+TEST_CASE("a multicast over loopback is heard by all, from its sender's own address") {
+    Pair pair;
+    pair.one.put("to all");
+    pair.one.multicast();
+    CHECK(pair.two.heard_data() == "to all");
+    CHECK(pair.two.from.address() == pair.one.plan.own);
+    CHECK(pair.one.heard_data() == "to all"); // the echo that the driver drops
+}
+
+TEST_CASE("unicast fan-out reaches each other node once, and not ourselves") {
+    Pair pair(Transport::unicast);
+    pair.one.put("a");
+    pair.one.put("b");
+    pair.one.multicast();
+    CHECK(pair.two.heard_data() == "a");
+    CHECK(pair.two.heard_data() == "b");
+    CHECK(pair.two.from.address() == pair.one.plan.own);
+    CHECK_FALSE(pair.one.data.receive(pair.one.sockets.data.native_handle()));
+}
+
+TEST_CASE("a token goes to its node alone, to the other socket") {
+    Pair pair;
+    pair.one.put("token");
+    pair.one.unicast(2);
+    CHECK(pair.two.heard_token() == "token");
+    CHECK_FALSE(pair.two.data.receive(pair.two.sockets.data.native_handle()));
+    CHECK_FALSE(pair.one.token.receive(pair.one.sockets.token.native_handle()));
+}
+
+TEST_CASE(
+    "a batch of any mixture of sizes arrives complete and in order, with and without offload") {
+    Pair pair;
+    for (const bool offload : {false, true}) {
+        Outbox outbox(pair.one.plan.mtu, offload);
+        for (const std::size_t common : {std::size_t{50}, std::size_t{1400}}) {
+            std::vector<std::string> sent;
+            for (std::size_t i = 0; !outbox.full(); ++i) {
+                const std::size_t size = common + (i % 7 == 6 ? i : 0) - (i % 11 == 10 ? 1 : 0);
+                sent.emplace_back(size, static_cast<char>('A' + i % 26));
+                std::memcpy(outbox.room().data(), sent.back().data(), size);
+                outbox.add(size);
+            }
+            outbox.flush(pair.one.sockets.data.native_handle(), pair.one.sockets.everybody);
+            for (const std::string& text : sent)
+                CHECK((pair.two.heard_data() == text)); // too long to print
+        }
+        CHECK(outbox.counts().lost == 0);
+    }
+}
+
+TEST_CASE("segmentation offload is there on this kernel, so the test above means something") {
+    Pair pair;
+    CHECK(pair.one.sockets.segmentation_offload);
+}
+
+TEST_CASE("a datagram larger than our blocks is marked, not cut in silence") {
+    NodeOptions small = tests::loopback_options(2, 2);
+    small.mtu = 1500;
+    Station one(tests::loopback_options(1, 2));
+    Station two(small);
+    one.put(std::string(1600, 'x'));
+    one.unicast(2);
+    CHECK(two.heard_token().size() <= 1500);
+    CHECK(two.truncated);
+}
+
+TEST_CASE("a node whose process is gone is told by the network") {
+    Station one(tests::loopback_options(1, 2));
+    one.put("anybody there?");
+    one.unicast(2);
+    REQUIRE(tests::becomes_readable(one.sockets.token.native_handle()));
+    CHECK_FALSE(one.token.receive(one.sockets.token.native_handle()));
+    const auto refused = take_refused_destinations(one.sockets.token.native_handle());
+    REQUIRE(refused.size() == 1);
+    CHECK(refused[0] == one.sockets.token_of.at(2));
+    CHECK(take_refused_destinations(one.sockets.token.native_handle()).empty());
+
+    Station two(tests::loopback_options(2, 2)); // it comes, and our socket is as good as before
+    one.put("welcome");
+    one.unicast(2);
+    CHECK(two.heard_token() == "welcome");
+}
+
+TEST_CASE("overruns of the receive buffer are counted") {
+    NodeOptions options = tests::loopback_options(2, 2);
+    Station one(tests::loopback_options(1, 2));
+    Station two(options);
+    const int tiny = 2048;
+    REQUIRE(::setsockopt(two.sockets.token.native_handle(), SOL_SOCKET, SO_RCVBUF, &tiny,
+                         sizeof tiny) == 0);
+    for (int i = 0; i < 64; ++i)
+        one.put(std::string(1000, 'x'));
+    one.unicast(2);
+    while (two.token.receive(two.sockets.token.native_handle()))
+        while (!two.token.empty())
+            (void)two.token.take();
+    one.put("after the flood"); // the count comes with the next datagram
+    one.unicast(2);
+    CHECK(two.heard_token() == "after the flood");
+    CHECK(two.token.overruns() > 0);
+}
+
+TEST_CASE("the same node twice on one machine is refused with a sentence") {
+    Station one(tests::loopback_options(1, 2));
+    CHECK(says(complaint([] { Station again(tests::loopback_options(1, 2)); }),
+               {tests::loopback_address(1).c_str(), "in use", "running already"}));
+}
+
+TEST_CASE("the mtu is the interface's, up to jumbo frames") {
+    const Address own = boost::asio::ip::make_address(tests::loopback_address(1));
+    CHECK(path_mtu(own, {}) == jumbo_mtu); // the loopback's 65536 is no gain
+    CHECK(interface_of(own).name == "lo");
+    CHECK(is_ours(own));
+    CHECK_FALSE(is_ours(boost::asio::ip::make_address("192.0.2.1")));
+}
+
+TEST_CASE("wrong addresses, groups and ports are named with their remedy") {
+    const auto refusal = [](auto change) {
+        NodeOptions options = tests::loopback_options(1, 2);
+        change(options);
+        return complaint([&] {
+            boost::asio::io_context context;
+            const SocketPlan plan = plan_sockets(options);
+            const Sockets sockets(context, plan);
+        });
+    };
+    CHECK(says(refusal([](NodeOptions& o) { o.self = 9; }), {"node 9", "nodes file"}));
+    CHECK(says(refusal([](NodeOptions& o) { o.addresses[2] = "nowhere"; }),
+               {"node 2", "nowhere", "correct the nodes file"}));
+    CHECK(says(refusal([](NodeOptions& o) { o.addresses[2] = o.addresses[1]; }),
+               {"node 2", "twice"}));
+    CHECK(says(refusal([](NodeOptions& o) { o.addresses[2] = "::1"; }),
+               {"node 2", "address family"}));
+    CHECK(says(refusal([](NodeOptions& o) { o.addresses[1] = "192.0.2.1"; }),
+               {"192.0.2.1", "interface"}));
+    CHECK(says(refusal([](NodeOptions& o) { o.multicast_group = "10.1.1.1"; }),
+               {"10.1.1.1", "not an IPv4 multicast address", "239."}));
+    CHECK(says(refusal([](NodeOptions& o) { o.multicast_group = "ff15::1"; }), {"ff15::1"}));
+    CHECK(says(refusal([](NodeOptions& o) { o.token_port = o.port; }), {"choose two"}));
+}
+
+// Linux routes no IPv6 multicast over the loopback device, so only the rest is shown here.
+TEST_CASE("IPv6: the default group follows the nodes' family, and tokens arrive") {
+    NodeOptions options = tests::loopback_options(1, 0);
+    options.addresses = {{1, "::1"}};
+    options.multicast_group = NodeOptions{}.multicast_group;
+    Station one(options);
+    CHECK(one.plan.group == boost::asio::ip::make_address("ff15::4379"));
+    const Endpoint own(one.plan.own, one.plan.token_port);
+    one.put("six");
+    one.outbox.flush(one.sockets.token.native_handle(), {&own, 1});
+    CHECK(one.heard_token() == "six");
+    CHECK(one.from == own);
+}
