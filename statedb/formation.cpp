@@ -1,0 +1,141 @@
+#include "statedb/formation.h"
+
+#include "base/mutant.h"
+
+#include <algorithm>
+
+namespace statedb {
+
+namespace {
+
+using States = std::map<ProcessorId, StateReport>;
+
+bool contains(const auto& list, const auto& wanted) {
+    return std::ranges::find(list, wanted) != list.end();
+}
+
+// Greater is the longer order. Commands act when they are applied, so what a member applied (green)
+// counts before what it only holds; inside one configuration the applied sequences are prefixes of
+// each other (P12), and what an absent member may have made durable as safe is in everyone's total
+// (totem.md 6.3, Lemma G).
+auto length_of_order(const StateReport& state) {
+    return std::tuple(state.total.epoch, state.green.epoch, state.green.index, state.total.index);
+}
+
+// The member whose order the component continues, if any has all that may have been committed.
+States::const_iterator donor_of(const States& states, std::uint64_t newest) {
+    auto donor = states.end();
+    for (auto it = states.begin(); it != states.end(); ++it) {
+        if (!it->second.full || it->second.total.epoch < newest) continue;
+        const bool longer =
+            donor == states.end() || length_of_order(donor->second) < length_of_order(it->second);
+        if (longer && !(mutated(Mutant::donor_lowest) && donor != states.end())) donor = it;
+    }
+    return donor;
+}
+
+void continue_order(Formation& formation, States::const_iterator donor) {
+    formation.donor = donor->first;
+    formation.base = after_formation(donor->second.total, formation.primary.index);
+    for (const auto& [member, state] : formation.states) {
+        const bool holds = state.full && state.total == donor->second.total;
+        (holds ? formation.holders : formation.joiners).push_back(member);
+    }
+}
+
+// Nobody has the state any more. Those who were in the newest component have at least all that was
+// made durable there; if they lost even their history, they are as good as anybody.
+void start_anew(Formation& formation, const Knowledge& known) {
+    formation.fresh = true;
+    Position start;
+    for (const auto& [member, state] : formation.states) {
+        start.index = std::max(start.index, state.total.index);
+        const bool blank = state.history == History{};
+        if (!blank && contains(known.newest().nodes, member.node))
+            formation.holders.push_back(member);
+    }
+    if (formation.holders.empty())
+        for (const auto& [member, state] : formation.states)
+            formation.holders.push_back(member);
+    formation.base = after_formation(start, formation.primary.index);
+}
+
+void compare_views(Formation& formation, const std::vector<ProcessorId>& previous) {
+    View& view = formation.view;
+    for (const auto& [member, state] : formation.states) {
+        view.members.push_back(member);
+        if (!contains(previous, member) || contains(formation.joiners, member))
+            view.joined.push_back(member);
+    }
+    for (const ProcessorId& member : previous) {
+        if (formation.states.contains(member)) continue;
+        view.departed.push_back(member);
+        const bool goodbye = std::ranges::any_of(formation.states, [&](const auto& entry) {
+            return contains(entry.second.left, member.node);
+        });
+        if (goodbye) view.left.push_back(member);
+    }
+}
+
+} // namespace
+
+Summary Formation::summary_of(const ProcessorId& member, ServiceId service) const {
+    const StateReport& state = states.at(member);
+    Summary summary{.member = member,
+                    .last_primary = state.history.last_primary.index,
+                    .full = state.full && state.total.epoch >= newest,
+                    .content = {}};
+    // Only a vote in a component says that its durable state was held.
+    if (contains(newest_nodes, member.node) && state.history != History{})
+        summary.last_primary = newest;
+    else if (!contains(state.history.last_primary.nodes, member.node))
+        summary.last_primary = 0;
+    if (const auto content = state.summaries.find(service); content != state.summaries.end())
+        summary.content = content->second;
+    return summary;
+}
+
+std::vector<Summary> Formation::summaries(ServiceId service) const {
+    std::vector<Summary> all;
+    for (const auto& [member, state] : states)
+        all.push_back(summary_of(member, service));
+    return all;
+}
+
+Proposal propose(const Cluster& cluster, const RingId& ring, States states) {
+    std::vector<NodeId> members;
+    std::vector<History> histories;
+    for (const auto& [member, state] : states) {
+        members.push_back(member.node);
+        histories.push_back(state.history);
+    }
+    Proposal proposal{.verdict = judge(cluster.rule, cluster.nodes, members, histories),
+                      .known = pool(members, histories),
+                      .formation = {}};
+    if (!proposal.verdict.eligible) return proposal;
+
+    Formation& formation = proposal.formation;
+    formation.states = std::move(states);
+    formation.primary.index = proposal.verdict.next_index;
+    formation.newest = proposal.known.newest().index;
+    formation.newest_nodes = proposal.known.newest().nodes;
+    const auto donor = donor_of(formation.states, formation.newest);
+    std::vector<ProcessorId> previous;
+    if (donor != formation.states.end()) {
+        continue_order(formation, donor);
+        previous = donor->second.view;
+    } else {
+        start_anew(formation, proposal.known);
+    }
+    for (const ProcessorId& holder : formation.holders)
+        formation.primary.nodes.push_back(holder.node);
+    if (mutated(Mutant::joiner_votes_at_once)) formation.primary.nodes = members;
+    compare_views(formation, previous);
+    formation.view.ring = ring;
+    formation.view.epoch = formation.primary.index;
+    formation.view.primary = true;
+    formation.view.fresh = formation.fresh;
+    return proposal;
+}
+
+} // namespace statedb

@@ -1,0 +1,140 @@
+// How a configuration becomes a primary component, and how its voters change while it lasts
+// (docs/adr/0002): STATE, attempt, CREATE, formed.
+#include "base/mutant.h"
+#include "statedb/host_state.h"
+
+#include <algorithm>
+
+namespace statedb {
+
+// The last STATE comes at the same place in the order for everybody.
+void Host::State::on(const ProcessorId& from, const StateReport& state) {
+    Component& c = *component;
+    if (c.states.size() == c.members.size()) return;
+    c.states.insert_or_assign(from, state);
+    if (c.states.size() < c.members.size()) return;
+
+    Proposal proposal = propose({.nodes = settings.nodes, .rule = settings.rule}, c.ring, c.states);
+    quorum = proposal.verdict.why;
+    if (!proposal.verdict.eligible) {
+        c.phase = HostPhase::no_quorum;
+        cut_off();
+        return;
+    }
+    c.phase = HostPhase::forming;
+    c.known = std::move(proposal.known);
+    c.formation = std::move(proposal.formation);
+    start_round(c.formation->primary);
+}
+
+// Every member stores the attempt before it says so: whoever sees all say so knows that none of
+// them can forget it. All members, not only those who will vote: any component that could rival
+// this one has one of them in it.
+void Host::State::start_round(Primary primary) {
+    if (!component->regular()) return; // our CREATE could not reach this ring any more
+    Round& round = component->round.emplace();
+    round.primary = primary;
+    round.attempts_before = history.attempts;
+    history = with_attempt(std::move(history), component->known, std::move(primary));
+    round.record = store_history();
+    send_create();
+}
+
+void Host::State::send_create() {
+    if (!component || !component->round || !component->regular()) return;
+    Round& round = *component->round;
+    const bool stored = round.record <= records_stored || mutated(Mutant::attempt_not_stored);
+    if (round.create_sent || !stored) return;
+    round.create_sent = true;
+    say(Create{round.primary.index}, Service::safe);
+}
+
+void Host::State::on(const ProcessorId& from, const Create& create) {
+    std::optional<Round>& round = component->round;
+    if (!round || create.index != round->primary.index) return;
+    round->created.insert(from);
+    if (!component->round_complete()) return;
+    if (component->transitional && !mutated(Mutant::create_accepted_in_transitional))
+        hold_round();
+    else
+        finish_round();
+}
+
+// Somebody may have had the last CREATE in the regular configuration and may have acted since: what
+// is delivered from here on may count. The attempt stays in our history.
+void Host::State::hold_round() {
+    Component& c = *component;
+    if (c.formed) { // only the voters were to change
+        if (replica.full()) replica.hold_renumbering(c.round->primary.index);
+        return;
+    }
+    c.held = true;
+    if (joining())
+        replica.lose_state();
+    else
+        replica.hold_formation(*c.formation);
+}
+
+void Host::State::finish_round() {
+    Component& c = *component;
+    history = {.last_primary = c.round->primary, .attempts = {}};
+    store_history();
+    c.voters = history.last_primary.nodes;
+    c.known = {};
+    c.round.reset();
+    if (!c.formed) return form();
+    c.end = after_formation(c.end, history.last_primary.index);
+    if (replica.full()) replica.arrive(c.end);
+    change_voters(); // somebody may have become ready meanwhile
+}
+
+bool Host::State::joining() const {
+    return std::ranges::binary_search(component->formation->joiners, settings.self);
+}
+
+void Host::State::form() {
+    Component& c = *component;
+    const Formation& formation = *c.formation;
+    c.formed = true;
+    c.end = formation.base;
+    c.ready = {formation.holders.begin(), formation.holders.end()};
+    if (joining()) {
+        receive_state(formation.donor, true);
+    } else {
+        if (!formation.fresh) replica.promote(*this);
+        if (formation.donor == settings.self) send_states(formation.joiners, true);
+        told_primary = true;
+        c.phase = HostPhase::active;
+        replica.enter(formation, *this);
+    }
+    if (resigning) say(Goodbye{}, Service::agreed);
+}
+
+void Host::State::on(const ProcessorId& from, const Ready&) {
+    if (!component->formed) return;
+    component->ready.insert(from);
+    change_voters();
+}
+
+void Host::State::on(const ProcessorId& from, const Goodbye&) {
+    if (!component->formed) return;
+    component->leaving.insert(from);
+    change_voters();
+}
+
+// Those vote who hold the state and mean to stay; if nobody means to stay, one of them does. One
+// change at a time: the end of a round comes back here.
+void Host::State::change_voters() {
+    Component& c = *component;
+    if (c.round || !c.formed) return;
+    std::set<ProcessorId> staying;
+    std::ranges::set_difference(c.ready, c.leaving, std::inserter(staying, staying.end()));
+    if (staying.empty() && !c.ready.empty()) staying.insert(*c.ready.begin());
+    std::vector<NodeId> voters;
+    for (const ProcessorId& member : staying)
+        voters.push_back(member.node);
+    if (!voters.empty() && voters != c.voters)
+        start_round({.index = c.end.epoch + 1, .nodes = std::move(voters)});
+}
+
+} // namespace statedb

@@ -1,0 +1,171 @@
+#include "statedb/quorum.h"
+
+#include "base/mutant.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace statedb {
+
+namespace {
+
+bool contains(const std::vector<NodeId>& sorted, NodeId node) {
+    return std::ranges::binary_search(sorted, node);
+}
+
+// A new node, or one that lost its disk: it has nothing to say about the past.
+bool blank(const History& history) {
+    return history.last_primary.index == 0 && history.attempts.empty();
+}
+
+// The component's nodes and what they remember, side by side.
+struct Assembly {
+    std::span<const NodeId> members;
+    std::span<const History> histories;
+
+    [[nodiscard]] const History& history_of(std::size_t member) const {
+        static const History none;
+        return member < histories.size() ? histories[member] : none;
+    }
+};
+
+// A later attempt on the same nodes replaces an earlier one in a history: it asks for the same
+// votes, so it is a trace of both.
+bool has_trace(const History& history, const Primary& attempt) {
+    return std::ranges::any_of(history.attempts, [&](const Primary& mine) {
+        return mine.index >= attempt.index && mine.nodes == attempt.nodes;
+    });
+}
+
+// A node stores an attempt before it sends the CREATE without which nobody can form it. So a node
+// of the attempt that was in no later primary component and has no trace of it, or gave it up,
+// proves that it was not formed and never will be.
+bool disproved(const Primary& attempt, const Assembly& here) {
+    for (std::size_t i = 0; i < here.members.size(); ++i) {
+        const History& history = here.history_of(i);
+        if (contains(attempt.nodes, here.members[i]) && !blank(history) &&
+            history.last_primary.index < attempt.index && !has_trace(history, attempt))
+            return true;
+    }
+    return false;
+}
+
+enum class Blanks : std::uint8_t { vote, abstain };
+
+struct Count {
+    std::size_t votes = 0;
+    bool enough = false;
+};
+
+// More than half, an exact half if it has the lowest node; or everybody, whatever they remember.
+Count count_votes(const Primary& primary, const Assembly& here, Blanks blanks) {
+    Count count;
+    std::size_t present = 0;
+    bool lowest = false;
+    for (std::size_t i = 0; i < here.members.size(); ++i) {
+        const NodeId node = here.members[i];
+        if (!contains(primary.nodes, node)) continue;
+        ++present;
+        if (blanks == Blanks::abstain && blank(here.history_of(i))) continue;
+        ++count.votes;
+        lowest |= node == primary.nodes.front();
+    }
+    const std::size_t size = primary.nodes.size();
+    const bool half = 2 * count.votes == size && (lowest || mutated(Mutant::quorum_counts_half));
+    count.enough = 2 * count.votes > size || half || present == size;
+    return count;
+}
+
+struct Reason {
+    bool enough = false;
+    std::string why;
+};
+
+Reason majority_of_cluster(std::span<const NodeId> nodes, const Assembly& here) {
+    std::size_t votes = 0;
+    for (const NodeId node : nodes)
+        votes += static_cast<std::size_t>(std::ranges::count(here.members, node));
+    return {.enough = 2 * votes > nodes.size(),
+            .why = fmt::format("{} of {} nodes of the cluster are here", votes, nodes.size())};
+}
+
+Reason linear_vote(std::span<const NodeId> nodes, const Assembly& here) {
+    const Knowledge known = pool(here.members, here.histories);
+    Reason reason;
+    if (known.last.index == 0) {
+        reason = majority_of_cluster(nodes, here);
+        reason.why += ", and none of them was in a primary component yet";
+    } else {
+        const Count count = count_votes(known.last, here, Blanks::abstain);
+        reason = {.enough = count.enough,
+                  .why = fmt::format("{} of {} of primary component {} are here", count.votes,
+                                     known.last.nodes.size(), known.last.index)};
+    }
+    if (mutated(Mutant::attempt_ignored)) return reason;
+    for (const Primary& attempt : known.open) {
+        const Count count = count_votes(attempt, here, Blanks::vote);
+        if (!reason.enough || count.enough) continue;
+        reason = {.enough = false,
+                  .why = fmt::format("{}, but only {} of {} of component {}, which may have formed",
+                                     reason.why, count.votes, attempt.nodes.size(), attempt.index)};
+    }
+    if (reason.enough && known.open.size() >= attempts_max)
+        reason = {.enough = false,
+                  .why = fmt::format("{} attempts to form a component have an unknown outcome",
+                                     known.open.size())};
+    return reason;
+}
+
+std::uint64_t greatest_index(std::span<const History> histories) {
+    std::uint64_t greatest = 0;
+    for (const History& history : histories) {
+        greatest = std::max(greatest, history.last_primary.index);
+        for (const Primary& attempt : history.attempts)
+            greatest = std::max(greatest, attempt.index);
+    }
+    return greatest;
+}
+
+} // namespace
+
+Knowledge pool(std::span<const NodeId> members, std::span<const History> histories) {
+    const Assembly here{members, histories};
+    Knowledge known;
+    for (const History& history : histories)
+        if (history.last_primary.index > known.last.index) known.last = history.last_primary;
+    for (const History& history : histories)
+        for (const Primary& attempt : history.attempts)
+            if (attempt.index > known.last.index && !attempt.nodes.empty() &&
+                !disproved(attempt, here))
+                known.open.push_back(attempt);
+    std::ranges::sort(known.open, {}, [](const Primary& attempt) {
+        return std::pair(attempt.index, attempt.nodes);
+    });
+    const auto repeated = std::ranges::unique(known.open);
+    known.open.erase(repeated.begin(), repeated.end());
+    return known;
+}
+
+History with_attempt(History history, const Knowledge& known, Primary attempt) {
+    std::erase_if(history.attempts, [&](const Primary& mine) {
+        return mine.nodes == attempt.nodes ||
+               std::ranges::find(known.open, mine) == known.open.end();
+    });
+    history.attempts.push_back(std::move(attempt));
+    return history;
+}
+
+Verdict judge(QuorumRule rule,
+              std::span<const NodeId> nodes,
+              std::span<const NodeId> members,
+              std::span<const History> histories) {
+    const Assembly here{members, histories};
+    Reason reason =
+        rule == QuorumRule::majority ? majority_of_cluster(nodes, here) : linear_vote(nodes, here);
+    return {.eligible = reason.enough,
+            .next_index = greatest_index(histories) + 1,
+            .why = std::move(reason.why)};
+}
+
+} // namespace statedb
