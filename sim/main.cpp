@@ -74,7 +74,7 @@ struct Command {
     std::string nodes;
     unsigned jobs = std::max(1U, std::thread::hardware_concurrency());
     std::size_t failures = 10;
-    bool measures = false;
+    bool measures = false, packets = false;
     std::vector<std::string> files;
     std::string mutant;
 };
@@ -83,7 +83,7 @@ int run_one(const Command& command) {
     const Scenario scenario = find_scenario(command.scenario);
     SweepPlan nodes;
     parse_nodes(command.nodes, nodes);
-    Story story(stdout);
+    Story story(stdout, command.packets);
     fmt::print("{}: {}\nseed {}\n\n", scenario.name, scenario.says, command.seed);
     const Outcome outcome =
         run(scenario, command.seed,
@@ -223,6 +223,7 @@ int main(int argc, char** argv) {
     run_command->add_option("--nodes", command.nodes,
                             "How many processes, if not as the scenario says");
     run_command->add_flag("--measures", command.measures, "Show what was measured");
+    run_command->add_flag("--packets", command.packets, "Tell of every packet, too");
 
     CLI::App* sweep_command =
         app.add_subcommand("sweep", "Play many seeds on all cores; a failure prints its replay");

@@ -94,12 +94,13 @@ void Node::crash() {
     actions_.clear();
     pending_.clear();
     consumed_ = 0;
-    paused_ = token_first_ = dying_ = false;
+    paused_ = leaving_ = token_first_ = dying_ = false;
     crash_after_.reset();
     busy_until_ = world_.now();
 }
 
 void Node::ask_to_leave() {
+    leaving_ = true;
     pending_.emplace_back(membership::LeaveRequested{});
     if (!performing_) within([] {});
 }
@@ -161,6 +162,7 @@ void Node::open(const Datagram& datagram) {
     if (opened->envelope.type == PacketType::leave)
         if (const auto packet = decode(PacketType::leave, opened->body))
             within([&] { application_->on_leave_noticed(std::get<Leave>(*packet).leaver.node); });
+    if (!running()) return;
     step(membership::PacketArrived{.from = opened->envelope.sender,
                                    .type = opened->envelope.type,
                                    .body = std::move(opened->body)});

@@ -63,7 +63,8 @@ public:
 
     [[nodiscard]] bool beginning() const { return beginning_; }
 
-    [[nodiscard]] bool paused() const { return paused_; }
+    // It was asked to leave and has not done so yet.
+    [[nodiscard]] bool leaving() const { return leaving_; }
 
     [[nodiscard]] const membership::Processor* processor() const { return processor_.get(); }
 
@@ -174,6 +175,7 @@ private:
     Socket token_socket_, data_socket_;
     bool token_first_ = false;
     bool paused_ = false;
+    bool leaving_ = false;
     Instant paused_at_{};
     Instant busy_until_{};
     std::optional<Instant> armed_; // the earliest wake that is on its way

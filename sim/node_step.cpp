@@ -117,7 +117,7 @@ void Node::send(const Packet& packet, std::span<const NodeId> to) {
     if (!sealed)
         throw Violation{"P24", fmt::format("{} sends a packet that exceeds the path's size: {}",
                                            describe(who()), describe(packet))};
-    world_.sending(*this, packet, sealed->body);
+    world_.sending(*this, to, packet, sealed->body);
     world_.transmit({plan_.id, type_of(packet), sealed->datagram}, to);
 }
 

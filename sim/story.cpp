@@ -11,6 +11,12 @@ void Story::tell(Instant at, const std::string& line) {
 
 void Story::on_note(Instant at, const std::string& line) { tell(at, "* " + line); }
 
+void Story::on_packet(Instant at, NodeId from, NodeId to, const Packet& packet) {
+    if (!packets_) return;
+    const std::string receiver = to != 0 ? fmt::format("-> {}", to) : "=> all";
+    tell(at, fmt::format("  {} {}  {}", from, receiver, totem::describe(packet)));
+}
+
 void Story::on_event(const trace::Event& event) {
     const NodeId node = event.who.node;
     const auto heard = [&] {

@@ -13,6 +13,9 @@ namespace {
 // delivered (P26), and no configuration comes any more (P25).
 constexpr Duration epilogue = 400ms;
 
+// And how long the backlog of a talkative run with tiny windows may take to drain.
+constexpr Duration drain_limit = 20s;
+
 std::vector<NodeId> numbered_up_to(std::uint32_t count) {
     std::vector<NodeId> ids;
     for (NodeId id = 1; id <= count; ++id)
@@ -96,6 +99,7 @@ void World::calm() {
     std::vector<NodeId> down;
     for (const NodeId id : node_ids_) {
         node(id).resume();
+        if (node(id).leaving()) node(id).crash(); // it has had its time
         if (!node(id).running() && !node(id).beginning()) down.push_back(id);
     }
     for (const NodeId id : down) {
@@ -124,12 +128,26 @@ void World::heal() {
     for (const NodeId id : alive)
         node(id).ask_application([](Application& application) { application.wind_down(); });
     run_until(now() + (bound - bound / 2) + 1ms);
+    drain();
     for (const NodeId id : alive)
         node(id).ask_application([](Application& application) {
             application.say(1, 10, Service::agreed);
             application.say(1, 10, Service::safe);
         });
     run_until(now() + epilogue);
+}
+
+// What was submitted before the end of the talks takes as long as flow control makes it take.
+void World::drain() {
+    const auto waiting = [&] {
+        return std::ranges::any_of(node_ids_, [&](NodeId id) {
+            return node(id).running() &&
+                   !checker_.history().process(node(id).who())->waiting.empty();
+        });
+    };
+    const Instant patience = now() + drain_limit;
+    while (waiting() && now() < patience)
+        run_until(now() + 20ms);
 }
 
 void World::finish() {
@@ -242,16 +260,21 @@ void World::stepping(const Node& node, const membership::Event& event) {
 void World::stepped(Node& node,
                     const membership::Event& event,
                     const membership::Actions& actions) {
-    white_box_.stepped(*node.processor());
+    white_box_.stepped(*node.processor(), actions);
     faults_->observe(node, event, actions);
 }
 
-void World::submitted(const Node& node) { white_box_.stepped(*node.processor()); }
+void World::submitted(const Node& node) { white_box_.look(*node.processor()); }
 
-void World::sending(const Node& node, const Packet& packet, const Bytes& body) {
+void World::sending(const Node& node,
+                    std::span<const NodeId> to,
+                    const Packet& packet,
+                    const Bytes& body) {
     mix(static_cast<std::uint64_t>(now().time_since_epoch().count()) * 16 +
         static_cast<std::uint64_t>(type_of(packet)));
     mix(crc32c(body.span().first(std::min<std::size_t>(body.size(), 128))));
+    for (Listener* listener : listeners_)
+        listener->on_packet(now(), node.id(), to.size() == 1 ? to.front() : 0, packet);
     white_box_.sending(*node.processor(), packet, body);
     measures_.on_sent(node.id(), packet);
 }

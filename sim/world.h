@@ -23,6 +23,11 @@ public:
     virtual void on_event(const trace::Event& event) { (void)event; }
 
     virtual void on_note(Instant at, const std::string& line) { (void)at, (void)line; }
+
+    // `to`: 0 for a multicast.
+    virtual void on_packet(Instant at, NodeId from, NodeId to, const Packet& packet) {
+        (void)at, (void)from, (void)to, (void)packet;
+    }
 };
 
 class World final : public Population {
@@ -68,7 +73,8 @@ public:
     void stepping(const Node& node, const membership::Event& event);
     void stepped(Node& node, const membership::Event& event, const membership::Actions& actions);
     void submitted(const Node& node);
-    void sending(const Node& node, const Packet& packet, const Bytes& body);
+    void
+    sending(const Node& node, std::span<const NodeId> to, const Packet& packet, const Bytes& body);
     void delivering(const Node& node, const Delivery& message);
     void delivering(const Node& node, const Configuration& configuration);
     void interrupted(const Node& node);
@@ -122,6 +128,7 @@ private:
     void happen(std::function<void()>& action);
     void calm();
     void heal();
+    void drain();
     void finish();
     void mix(std::uint64_t value);
 

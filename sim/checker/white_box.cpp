@@ -56,9 +56,12 @@ WhiteBox::WhiteBox(const Population& population, const Settings& settings, std::
     : population_(population), packets_max_(0),
       // One message always fits an empty queue, however large it is.
       queue_bytes_max_(std::max(settings.queue_bytes_max, message_size_max)) {
+    // 8.2, and what it leaves out: between aru and the horizon of what may be forgotten lie up to
+    // two rotations, in each of which a starved member may exceed the window by one packet (P27).
     for (std::size_t members = 1; members <= nodes; ++members) {
+        const std::size_t rotation = std::max<std::size_t>(settings.window_for(members), members);
         const std::size_t one_ring =
-            settings.outstanding_max_for(members) + settings.visit_max_for(members);
+            settings.outstanding_max_for(members) + settings.visit_max_for(members) + 2 * rotation;
         packets_max_ = std::max(packets_max_, 2 * one_ring); // the installed and the candidate
     }
 }
@@ -71,7 +74,19 @@ void WhiteBox::stepping(const Processor& processor, const membership::Event& eve
     watched_[processor.self()].recovered = digest_of_held(processor);
 }
 
-void WhiteBox::stepped(const Processor& processor) {
+void WhiteBox::stepped(const Processor& processor, const membership::Actions& actions) {
+    look(processor);
+    if (processor.phase() == Phase::operational || processor.deadline()) return;
+    const bool stopped = std::ranges::any_of(actions, [](const membership::Action& action) {
+        return std::holds_alternative<membership::Left>(action) ||
+               std::holds_alternative<membership::Broken>(action);
+    });
+    if (!stopped)
+        throw Violation{"W6",
+                        fmt::format("processor {} waits for ever", describe(processor.self()))};
+}
+
+void WhiteBox::look(const Processor& processor) {
     Watched& watched = watched_[processor.self()];
     const View view = processor.view();
     judge_alone(processor, view, watched);
@@ -93,14 +108,17 @@ void WhiteBox::judge_alone(const Processor& processor, const View& view, Watched
     require(view.safe_upto <= view.my_aru, "W4", "calls safe what it lacks itself");
     require(view.delivered <= view.high_seq, "W4", "delivered what it never had");
     require(view.high_ring_seq >= watched.high_ring_seq, "W9", "forgets the highest ring number");
-    require(view.packets_held <= packets_max_, "P24", "holds more packets than its bound");
-    require(view.queue_bytes <= queue_bytes_max_, "P24", "queues more bytes than its bound");
+    const auto bounded = [&](std::size_t held, std::size_t most, const char* what) {
+        if (held > most)
+            throw Violation{"P24", fmt::format("processor {} holds {} {}, at most {} are promised",
+                                               describe(processor.self()), held, what, most)};
+    };
+    bounded(view.packets_held, packets_max_, "packets");
+    bounded(view.queue_bytes, queue_bytes_max_, "bytes in its queue");
     const auto members = processor.members();
     for (const ProcessorId& one : view.obligation)
         require(std::ranges::find(members, one) != members.end(), "W10",
                 "is obliged to a processor that was not in its ring");
-    require(view.phase == Phase::operational || processor.deadline().has_value(), "W6",
-            "waits for ever");
 }
 
 // W3: what one member calls safe, every live member of that ring has.

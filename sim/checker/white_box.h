@@ -28,9 +28,12 @@ class WhiteBox {
 public:
     WhiteBox(const Population& population, const Settings& settings, std::size_t nodes);
 
+    // After whatever a processor did: its numbers, alone and against the others'.
+    void look(const membership::Processor& processor);
+
     // Around every step of a processor.
     void stepping(const membership::Processor& processor, const membership::Event& event);
-    void stepped(const membership::Processor& processor);
+    void stepped(const membership::Processor& processor, const membership::Actions& actions);
 
     void sending(const membership::Processor& processor, const Packet& packet, const Bytes& body);
     void delivering(const membership::Processor& processor, const Configuration& configuration);
