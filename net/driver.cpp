@@ -138,6 +138,7 @@ void Driver::turn() {
     trace_.flush();
     bridge_.publish();
     make_report();
+    narrated_ = spdlog::should_log(spdlog::level::debug);
     looked_ = now_;
 }
 

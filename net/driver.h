@@ -120,6 +120,7 @@ private:
     bool leave_requested_ = false;
     bool record_stored_ = false;
     bool ended_ = false;
+    bool narrated_ = false; // every event and action is logged
 
     std::uint64_t packets_received_ = 0;
     std::uint64_t lost_reported_ = 0;

@@ -10,13 +10,17 @@ namespace net {
 void Driver::step(const membership::Event& event) {
     if (ended_) return;
     now_ = BootClock::now();
+    if (narrated_) spdlog::debug("{} <- {}", describe_fully(identity_.self), describe(event));
     processor_.step(now_, event, actions_);
     perform();
 }
 
 void Driver::perform() {
-    for (membership::Action& action : actions_)
-        if (!ended_) perform(action);
+    for (membership::Action& action : actions_) {
+        if (ended_) break;
+        if (narrated_) spdlog::debug("{} -> {}", describe_fully(identity_.self), describe(action));
+        perform(action);
+    }
     actions_.clear();
     if (!ended_) flush_multicasts();
 }
