@@ -136,8 +136,8 @@ void Driver::turn() {
     fire_deadline();
     if (std::exchange(record_stored_, false)) step(membership::RecordStored{});
     trace_.flush();
+    make_report(); // before the application hears of a new ring
     bridge_.publish();
-    make_report();
     narrated_ = spdlog::should_log(spdlog::level::debug);
     looked_ = now_;
 }

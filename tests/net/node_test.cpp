@@ -76,8 +76,10 @@ TEST_CASE("messages from one byte to many fragments arrive unharmed") {
             sent.back()[i] = static_cast<char>(i * 31 + size);
         REQUIRE(cluster.submit(1, sent.back(), Service::agreed));
     }
-    const bool complete =
-        cluster.until([&] { return cluster.journal(2).delivered.size() == sent.size(); });
+    const bool complete = cluster.until([&] {
+        return cluster.journal(1).delivered.size() == sent.size() &&
+               cluster.journal(2).delivered.size() == sent.size();
+    });
     INFO(cluster.explain());
     REQUIRE(complete);
     CHECK((cluster.journal(2).texts() == sent));
