@@ -10,11 +10,10 @@ namespace totem {
 
 namespace {
 
-// A packet may lie this far above the discard horizon. An honest sender keeps seq - aru within
-// outstanding_max when it assigns a seq, and our horizon lags the token's aru by at most the
-// packets of three rotations. The floor leaves room for members with larger windows than ours.
+// A packet may lie this far above the discard horizon. The floor leaves room for members with
+// larger windows than ours.
 std::size_t reach_for(const Settings& settings, std::size_t members) {
-    return std::max<std::size_t>(4096, 3 * settings.outstanding_max_for(members) + 8 * members);
+    return std::max<std::size_t>(4096, 2 * settings.held_max_for(members));
 }
 
 constexpr std::uint64_t token_seq_jump_max = std::uint64_t{1} << 32; // 7.6

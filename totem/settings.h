@@ -58,6 +58,9 @@ struct Settings {
     [[nodiscard]] std::uint32_t window_for(std::size_t members) const;
     [[nodiscard]] std::uint32_t visit_max_for(std::size_t members) const;
     [[nodiscard]] std::uint32_t outstanding_max_for(std::size_t members) const; // packets
+    // Packets of one ring that a member may have to keep: seq runs ahead of aru by the bound on
+    // outstanding ones, and a member learns only two rotations later that a packet is safe.
+    [[nodiscard]] std::uint32_t held_max_for(std::size_t members) const;
     // T_token_loss grows with the ring: at least token_loss + (N - 2) * 20 ms / 300 ms of it (5.2).
     [[nodiscard]] Duration token_loss_for(std::size_t members) const;
 
