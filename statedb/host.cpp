@@ -90,11 +90,14 @@ void Host::State::tell_free_services(const Configuration& configuration) {
               .departed = {},
               .left = {},
               .fresh = false};
-    std::ranges::set_difference(view.members, previous_members, std::back_inserter(view.joined));
-    std::ranges::set_difference(previous_members, view.members, std::back_inserter(view.departed));
+    // Those who did not come with us from the last configuration may have missed what was said
+    // there, even if they were in it and are back.
+    std::ranges::set_difference(view.members, companions, std::back_inserter(view.joined));
+    std::ranges::set_difference(previous_members, companions, std::back_inserter(view.departed));
     std::ranges::copy_if(view.departed, std::back_inserter(view.left),
                          [&](const ProcessorId& gone) { return left.contains(gone.node); });
     previous_members = configuration.members;
+    companions.clear();
     for (StateMachine* machine : free_services)
         machine->configured(view, *this);
 }
@@ -230,10 +233,12 @@ void Host::deliver(Instant now, const Delivery& message) {
 void Host::configured(Instant now, const Configuration& configuration) {
     State& s = *state_;
     s.time = now;
-    if (configuration.kind == Configuration::Kind::regular)
+    if (configuration.kind == Configuration::Kind::regular) {
         s.enter_configuration(configuration);
-    else if (s.component)
+    } else if (s.component) {
         s.component->transitional = true;
+        s.companions = configuration.members;
+    }
 }
 
 void Host::interrupted(Instant now) {

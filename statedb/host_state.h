@@ -123,6 +123,7 @@ struct Host::State final : Outbox {
     Replica replica;
     std::optional<Component> component;
     std::vector<ProcessorId> previous_members; // of the last regular configuration
+    std::vector<ProcessorId> companions;       // those who leave it together with us
     std::set<NodeId> left;                     // heard to leave cleanly, and not seen since
     bool told_primary = false;                 // what the services believe
     bool resigning = false;

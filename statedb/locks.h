@@ -5,6 +5,7 @@
 
 #include "statedb/service.h"
 
+#include <functional>
 #include <map>
 #include <string>
 #include <variant>
@@ -24,8 +25,9 @@ struct LockGranted { // one of our claimants holds the lock now
     std::uint64_t ticket = 0;
 };
 
-struct LockLost { // our component is not primary any more: others may be given the lock; stop using
-                  // it
+// Our component is not primary any more: others may be given the lock, so stop using it. The claim
+// stands and will be granted again when it is its turn; release it if it is not wanted any more.
+struct LockLost {
     std::string name;
     std::uint64_t ticket = 0;
 };
@@ -37,8 +39,9 @@ public:
     explicit Locks(ProcessorId self);
 
     // -- local requests
-    // ----------------------------------------------------------------------------------- Queues a
-    // claim; LockGranted(name, ticket) follows when it is its turn. Names are 1 to 255 bytes.
+
+    // Queues a claim; LockGranted(name, ticket) follows when it is its turn. Names are 1 to 255
+    // bytes.
     std::uint64_t claim(std::string name, Outbox& out);
     // Gives the lock back, or withdraws a waiting claim. Unknown tickets are ignored.
     void release(std::uint64_t ticket, Outbox& out);
@@ -59,19 +62,27 @@ public:
     void begin_epoch(std::span<const Summary> summaries, Outbox& out) override;
     [[nodiscard]] std::uint64_t digest() const override;
     void refused(const Bytes& payload, Outbox& out) override;
+    void absorbed(const Bytes& payload, Outbox& out) override;
 
 private:
     struct Wish { // a local claim that has not been released
         std::string name;
         bool granted = false;
+        bool on_its_way = false; // submitted; whether it was ordered we will be told
     };
 
+    void submit_claim(std::uint64_t ticket, Outbox& out);
+    void arrived(std::uint64_t ticket);
+    void remove_if(const std::string& name, const std::function<bool(const Claimant&)>& gone);
     void grant_to_us(const std::string& name);
+    void grant_what_is_ours();
+    void reconcile(Outbox& out);
 
     ProcessorId self_;
     std::map<std::string, std::vector<Claimant>> queues_; // the replicated state
     std::map<std::uint64_t, Wish> wishes_;                // ours alone
     std::uint64_t last_ticket_ = 0;
+    bool primary_ = false; // as we were told last
     std::vector<LockEffect> effects_;
 };
 

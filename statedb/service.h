@@ -77,8 +77,9 @@ public:
 
     // False: the commands are not part of the replicated order. They are applied where they are
     // delivered, in every configuration with or without quorum, and configured() tells of every
-    // regular configuration (primary = false) and of nothing else. There is no state transfer,
-    // digest or refusal.
+    // regular configuration (primary = false) and of nothing else; `departed` are then those who
+    // did not come with us from the last one, even if they are back (and so in `joined` as well).
+    // There is no state transfer, digest or refusal.
     [[nodiscard]] virtual bool needs_quorum() const { return true; }
 
     // -- ordered, the same on every member
