@@ -1,0 +1,462 @@
+#include "ctdbd/daemon/record_world.h"
+
+#include "base/check.h"
+#include "base/match.h"
+
+#include <boost/asio/post.hpp>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace ctdbd::daemon {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// How often we look whether somebody has had the turn that others wait for.
+constexpr auto turn_glance = 500us;
+constexpr std::size_t vacuum_batch_max = 1000;
+
+ByteSpan key_of(const RecordName& record) {
+    return {reinterpret_cast<const std::uint8_t*>(record.key.data()), record.key.size()};
+}
+
+Bytes key_bytes(const RecordName& record) { return Bytes::copy_of(std::string_view(record.key)); }
+
+Bytes data_of(const Bytes& value) {
+    return value.slice(protocol::ltdb_header_size, value.size() - protocol::ltdb_header_size);
+}
+
+} // namespace
+
+RecordWorld::RecordWorld(boost::asio::io_context& loop,
+                         RecordWorldSettings settings,
+                         AskRecords ask)
+    : loop_(loop), settings_(std::move(settings)), ask_(std::move(ask)), turn_timer_(loop),
+      vacuum_timer_(loop) {}
+
+RecordWorld::~RecordWorld() { *alive_ = false; }
+
+void RecordWorld::later(std::function<void()> work) {
+    boost::asio::post(loop_, [alive = alive_, work = std::move(work)] {
+        if (*alive) work();
+    });
+}
+
+// -- files
+
+void RecordWorld::open(DatabaseId id, const std::string& name, TdbOptions options) {
+    if (files_.contains(id)) return;
+    auto file = std::make_unique<VolatileFile>(loop_, settings_.locks, std::move(options), name);
+    file->shut(frozen_);
+    files_.emplace(id, std::move(file));
+}
+
+void RecordWorld::close(DatabaseId id) {
+    files_.erase(id);
+    std::erase_if(waiters_, [&](const auto& entry) { return entry.first.db == id; });
+    std::erase_if(turns_, [&](const auto& entry) { return entry.first.db == id; });
+}
+
+VolatileFile* RecordWorld::find(DatabaseId id) {
+    const auto found = files_.find(id);
+    return found != files_.end() ? found->second.get() : nullptr;
+}
+
+bool RecordWorld::all_shut() const {
+    return std::all_of(files_.begin(), files_.end(),
+                       [](const auto& entry) { return entry.second->is_shut(); });
+}
+
+// -- clients' calls
+
+std::optional<RecordWorld::Here> RecordWorld::ours(VolatileFile& file,
+                                                   const RecordName& record) const {
+    const auto value = file.file().fetch(key_of(record));
+    if (!value) return std::nullopt;
+    const auto header = protocol::read_ltdb_header(value->span());
+    if (!header || header->dmaster != settings_.pnn) return std::nullopt;
+    return Here{*header, data_of(*value)};
+}
+
+void RecordWorld::migrate(const RecordName& record, Caller caller, Answer answer) {
+    waiters_[record].push_back({caller, std::move(answer)});
+    if (!frozen_) look(record, false);
+}
+
+// Answers those who wait for the record if it is ours now. Else asks for it, unless `again`: then
+// it has been asked for, and the answer is on its way.
+void RecordWorld::look(const RecordName& record, bool again) {
+    VolatileFile* const file = find(record.db);
+    if (file == nullptr) return;
+    file->with(key_bytes(record), [this, file, record, again] {
+        if (frozen_ || !waiters_.contains(record)) return;
+        if (const auto here = ours(*file, record))
+            answer_waiters(record, *here);
+        else if (!again)
+            ask_([&](statedb::Records& records, statedb::Outbox& out) {
+                records.want(record, out);
+            });
+    });
+}
+
+// The answers leave when the chain is unlocked again, so that nobody wakes up to wait for it.
+void RecordWorld::answer_waiters(const RecordName& record, const Here& here) {
+    auto waiters = waiters_.extract(record);
+    if (!waiters) return;
+    later([here, answered = std::move(waiters.mapped())] {
+        for (const Waiter& waiter : answered)
+            waiter.answer(here.header, here.data);
+    });
+}
+
+void RecordWorld::read(const RecordName& record, Caller caller, Answer answer) {
+    VolatileFile* const file = find(record.db);
+    base::check(file != nullptr, "a call is made on a database that is open");
+    file->with(key_bytes(record), [this, file, record, caller, answer = std::move(answer)] {
+        if (const auto here = frozen_ ? std::nullopt : ours(*file, record)) {
+            later([here, answer] { answer(here->header, here->data); });
+            return;
+        }
+        const std::uint64_t ticket = ++last_ticket_;
+        readers_.emplace(ticket, Reader{record, {caller, answer}});
+        ask_([&](statedb::Records& records, statedb::Outbox& out) {
+            records.read(record, ticket, out);
+        });
+    });
+}
+
+void RecordWorld::forget(Caller caller) {
+    std::erase_if(readers_, [&](const auto& r) { return r.second.waiter.caller == caller; });
+    std::vector<RecordName> unwanted;
+    for (auto& [record, waiters] : waiters_) {
+        std::erase_if(waiters, [&](const Waiter& waiter) { return waiter.caller == caller; });
+        if (waiters.empty()) unwanted.push_back(record);
+    }
+    for (const RecordName& record : unwanted) {
+        waiters_.erase(record);
+        ask_([&](statedb::Records& records, statedb::Outbox&) { records.unwant(record); });
+    }
+}
+
+void RecordWorld::look_again_everywhere() {
+    std::vector<RecordName> wanted;
+    for (const auto& [record, waiters] : waiters_)
+        wanted.push_back(record);
+    for (const RecordName& record : wanted)
+        look(record, false);
+}
+
+std::size_t RecordWorld::calls_waiting() const {
+    std::size_t sum = readers_.size();
+    for (const auto& [record, waiters] : waiters_)
+        sum += waiters.size();
+    return sum;
+}
+
+// -- effects
+
+void RecordWorld::perform(statedb::RecordEffect effect) {
+    std::visit([this](auto&& decided) { on(std::move(decided)); }, std::move(effect));
+}
+
+void RecordWorld::on(statedb::TakeOver effect) {
+    VolatileFile* const file = find(effect.record.db);
+    if (file == nullptr) return; // detached meanwhile
+    file->with(key_bytes(effect.record), [this, file, effect = std::move(effect)] {
+        using Source = statedb::TakeOver::Source;
+        const ByteSpan key = key_of(effect.record);
+        Here here{{.rsn = effect.grant, .dmaster = settings_.pnn, .flags = 0}, effect.data};
+        if (effect.source == Source::own_copy)
+            if (const auto value = file->file().fetch(key);
+                value && value->size() >= protocol::ltdb_header_size)
+                here.data = data_of(*value);
+        if (!here.data.empty()) here.header.flags = protocol::record_flag::migrated_with_data;
+        file->file().store(key, here.header, here.data.span());
+        const auto waiters = waiters_.find(effect.record);
+        begin_turn(effect.record, waiters != waiters_.end() ? waiters->second.size() : 0,
+                   here.data);
+        if (!frozen_) answer_waiters(effect.record, here);
+        if (here.data.empty()) schedule_for_deletion(effect.record);
+    });
+}
+
+void RecordWorld::on(const statedb::GiveAway& effect) {
+    turns_.erase(effect.record);
+    const auto tell = [this, effect](std::optional<Bytes> data) {
+        ask_([&](statedb::Records& records, statedb::Outbox& out) {
+            records.handed_off(effect.record, effect.grant, std::move(data), out);
+        });
+    };
+    VolatileFile* const file = find(effect.record.db);
+    if (file == nullptr) {
+        tell(std::nullopt);
+        return;
+    }
+    file->with(key_bytes(effect.record), [this, file, effect, tell] {
+        auto here = ours(*file, effect.record);
+        if (!here) {
+            tell(std::nullopt);
+            return;
+        }
+        here->header.dmaster = effect.to.node - 1;
+        file->file().store(key_of(effect.record), here->header, here->data.span());
+        tell(here->data);
+    });
+}
+
+void RecordWorld::on(const statedb::Retire& effect) {
+    VolatileFile* const file = find(effect.record.db);
+    const auto tell = [this, effect](bool was_empty) {
+        ask_([&](statedb::Records& records, statedb::Outbox& out) {
+            records.retired(effect.record, effect.grant, was_empty, out);
+        });
+    };
+    if (file == nullptr) {
+        tell(true);
+        return;
+    }
+    file->with(key_bytes(effect.record), [this, file, effect, tell] {
+        auto here = ours(*file, effect.record);
+        if (!here || !here->data.empty()) {
+            tell(false);
+            return;
+        }
+        here->header.dmaster = protocol::pnn::unknown;
+        file->file().store(key_of(effect.record), here->header, {});
+        tell(true);
+    });
+}
+
+void RecordWorld::on(const statedb::Remove& effect) {
+    turns_.erase(effect.record);
+    VolatileFile* const file = find(effect.record.db);
+    if (file == nullptr) return;
+    file->with(key_bytes(effect.record),
+               [file, effect] { file->file().erase(key_of(effect.record)); });
+}
+
+void RecordWorld::on(const statedb::Ready& effect) { look(effect.record, true); }
+
+void RecordWorld::on(const statedb::ReadLocal& effect) {
+    const auto tell = [this, effect](Bytes data) {
+        ask_([&](statedb::Records& records, statedb::Outbox& out) {
+            records.read_local(effect, std::move(data), out);
+        });
+    };
+    VolatileFile* const file = find(effect.record.db);
+    if (file == nullptr) {
+        tell({});
+        return;
+    }
+    file->with(key_bytes(effect.record), [this, file, effect, tell] {
+        const auto here = ours(*file, effect.record);
+        tell(here ? here->data : Bytes());
+    });
+}
+
+void RecordWorld::on(const statedb::ReadAnswer& effect) {
+    const auto reader = readers_.extract(effect.ticket);
+    if (!reader) return; // the client is gone
+    protocol::LtdbHeader header{.rsn = 0, .dmaster = protocol::pnn::unknown, .flags = 0};
+    ask_([&](statedb::Records& records, statedb::Outbox&) {
+        if (const auto status = records.find(reader.mapped().record)) {
+            header.rsn = status->grant;
+            header.dmaster = status->owner.node - 1;
+        }
+    });
+    reader.mapped().waiter.answer(header, effect.data);
+}
+
+void RecordWorld::on(const statedb::Report& effect) {
+    for (const RecordName& record : effect.records) {
+        VolatileFile* const file = find(record.db);
+        if (file == nullptr)
+            note_copy(record, std::nullopt);
+        else
+            file->with(key_bytes(record), [this, file, record] {
+                const auto header = file->file().header(key_of(record));
+                note_copy(record, header ? std::optional(header->rsn) : std::nullopt);
+            });
+    }
+}
+
+// Told together once this turn of the loop has found all that is not locked.
+void RecordWorld::note_copy(const RecordName& record, std::optional<statedb::Grant> rsn) {
+    copies_.push_back({record, rsn});
+    if (copies_.size() > 1) return;
+    later([this] {
+        const auto copies = std::exchange(copies_, {});
+        ask_([&](statedb::Records& records, statedb::Outbox& out) { records.copies(copies, out); });
+    });
+}
+
+void RecordWorld::on(const statedb::Wipe& effect) {
+    for (const auto& [id, file] : files_) {
+        if (effect.db && *effect.db != id) continue;
+        file->barrier([target = file.get()] { target->file().wipe(); });
+    }
+    std::erase_if(turns_, [&](const auto& t) { return !effect.db || t.first.db == *effect.db; });
+}
+
+void RecordWorld::on(const statedb::Freeze& /*effect*/) {
+    if (std::exchange(frozen_, true)) return;
+    spdlog::warn("cut off from the primary component: clients are kept out of all volatile "
+                 "databases");
+    for (const auto& [id, file] : files_)
+        file->shut(true);
+}
+
+void RecordWorld::on(const statedb::Thaw& /*effect*/) {
+    if (!std::exchange(frozen_, false)) return;
+    for (const auto& [id, file] : files_)
+        file->shut(false);
+    look_again_everywhere();
+}
+
+// -- reconciling
+
+// The files still at work, and what they lacked.
+struct RecordWorld::Reconciling {
+    std::size_t files = 0;
+    std::vector<RecordName> missing;
+};
+
+void RecordWorld::on(statedb::Reconcile effect) {
+    turns_.clear();
+    reconciling_ = std::make_shared<Reconciling>();
+    std::map<DatabaseId, std::vector<statedb::Reconcile::Owned>> by_database;
+    for (const auto& [id, file] : files_)
+        by_database[id];
+    for (auto& owned : effect.owned)
+        by_database[owned.record.db].push_back(std::move(owned));
+    reconciling_->files = by_database.size();
+    for (const auto& [id, owned] : by_database)
+        reconcile(id, owned);
+    if (!by_database.empty()) return;
+    ask_([](statedb::Records& records, statedb::Outbox& out) { records.reconciled({}, out); });
+}
+
+void RecordWorld::reconcile(DatabaseId id, const std::vector<statedb::Reconcile::Owned>& owned) {
+    const auto finish = [this, mine = reconciling_](std::vector<RecordName> missing) {
+        if (mine != reconciling_) return; // another state was loaded meanwhile
+        mine->missing.insert(mine->missing.end(), missing.begin(), missing.end());
+        if (--mine->files > 0) return;
+        ask_([&](statedb::Records& records, statedb::Outbox& out) {
+            records.reconciled(mine->missing, out);
+        });
+        if (!frozen_) look_again_everywhere();
+    };
+    VolatileFile* const file = find(id);
+    if (file == nullptr) {
+        std::vector<RecordName> all;
+        for (const auto& entry : owned)
+            all.push_back(entry.record);
+        finish(std::move(all));
+        return;
+    }
+    file->barrier([this, file, owned, finish] {
+        std::map<std::string, std::pair<protocol::LtdbHeader, Bytes>> kept;
+        for (const auto& [record, grant] : owned) {
+            const auto value = file->file().fetch(key_of(record));
+            const auto header = value ? protocol::read_ltdb_header(value->span()) : std::nullopt;
+            if (!header || header->rsn != grant) continue;
+            kept[record.key] = {{grant, settings_.pnn, header->flags}, data_of(*value)};
+        }
+        file->file().wipe();
+        std::vector<RecordName> missing;
+        for (const auto& [record, grant] : owned) {
+            const auto found = kept.find(record.key);
+            if (found == kept.end())
+                missing.push_back(record);
+            else
+                file->file().store(key_of(record), found->second.first,
+                                   found->second.second.span());
+        }
+        finish(std::move(missing));
+    });
+}
+
+// -- turns
+
+void RecordWorld::begin_turn(const RecordName& record, std::size_t callers, const Bytes& data) {
+    turns_[record] = {Clock::now() + (callers > 0 ? settings_.turn_max : 0ms), data, callers};
+    watch_turns();
+}
+
+void RecordWorld::watch_turns() {
+    if (turns_.empty() || std::exchange(turn_timer_set_, true)) return;
+    turn_timer_.expires_after(turn_glance);
+    turn_timer_.async_wait([this, alive = alive_](const auto& error) {
+        if (error || !*alive) return;
+        turn_timer_set_ = false;
+        look_at_turns();
+    });
+}
+
+void RecordWorld::look_at_turns() {
+    std::vector<RecordName> over;
+    for (const auto& [record, turn] : turns_)
+        if (turn_is_over(record, turn)) over.push_back(record);
+    for (const RecordName& record : over) {
+        turns_.erase(record);
+        ask_([&](statedb::Records& records, statedb::Outbox& out) {
+            records.turn_over(record, out);
+        });
+    }
+    watch_turns();
+}
+
+// A client does not tell that it is done with a record. A single one that changed it has had its
+// turn; for more of them, or one that only looks, time decides.
+bool RecordWorld::turn_is_over(const RecordName& record, const Turn& turn) {
+    if (Clock::now() >= turn.until) return true;
+    VolatileFile* const file = find(record.db);
+    if (file == nullptr) return true;
+    if (turn.callers > 1 || frozen_) return false;
+    const auto lock = ChainLock::try_lock(file->file(), key_bytes(record));
+    if (!lock) return false;
+    const auto here = ours(*file, record);
+    return !here || !(here->data == turn.data);
+}
+
+// -- vacuuming
+
+void RecordWorld::schedule_for_deletion(const RecordName& record) {
+    candidates_.push_back({Clock::now() + settings_.vacuum_interval, record});
+    if (candidates_.size() == 1) look_at_candidates();
+}
+
+void RecordWorld::look_at_candidates() {
+    const auto now = Clock::now();
+    std::set<RecordName> due;
+    while (!candidates_.empty() && candidates_.front().due <= now &&
+           due.size() < vacuum_batch_max) {
+        due.insert(std::move(candidates_.front().record));
+        candidates_.pop_front();
+    }
+    std::vector<RecordName> empty;
+    for (const RecordName& record : due) {
+        VolatileFile* const file = find(record.db);
+        if (file == nullptr) continue;
+        const auto lock = ChainLock::try_lock(file->file(), key_bytes(record));
+        // Somebody is at it: whatever comes of that is seen next time.
+        if (!lock) {
+            candidates_.push_back({now + settings_.vacuum_interval, record});
+            continue;
+        }
+        const auto here = ours(*file, record);
+        if (here && here->data.empty()) empty.push_back(record);
+    }
+    if (!empty.empty())
+        ask_([&](statedb::Records& records, statedb::Outbox& out) { records.vacuum(empty, out); });
+    if (candidates_.empty()) return;
+    vacuum_timer_.expires_at(std::max(candidates_.front().due, now + 10ms));
+    vacuum_timer_.async_wait([this, alive = alive_](const auto& error) {
+        if (!error && *alive) look_at_candidates();
+    });
+}
+
+} // namespace ctdbd::daemon

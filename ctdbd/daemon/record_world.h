@@ -1,0 +1,153 @@
+// What the record service's decisions mean on this machine: TDB files changed under chain locks,
+// clients answered (statedb/record_types.h; ctdb-behaviour.md 1.5, 3.1 to 3.6).
+//
+// Who owns a record is decided above, by agreed order; here it is carried out, and local clients'
+// calls become the requests that the service understands. A call is answered when the file shows
+// what was asked for, never before, however long that takes; the client that asked may be gone.
+#pragma once
+
+#include "ctdbd/daemon/volatile_file.h"
+#include "statedb/records.h"
+
+#include <boost/asio/steady_timer.hpp>
+
+#include <chrono>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+
+namespace ctdbd::daemon {
+
+using statedb::DatabaseId;
+using statedb::RecordName;
+
+// Calls the record service with an outbox; what it answers comes back as effects.
+using AskRecords =
+    std::function<void(const std::function<void(statedb::Records&, statedb::Outbox&)>&)>;
+
+struct RecordWorldSettings {
+    std::uint32_t pnn = 0;
+    LockSettings locks;
+    bool mutexes = true;
+    // How long those who were given a record have it for themselves, at most.
+    std::chrono::milliseconds turn_max{10};
+    // Until a record that was created by asking for it, and is still empty, is taken away again.
+    std::chrono::seconds vacuum_interval{10};
+};
+
+class RecordWorld {
+public:
+    using Clock = std::chrono::steady_clock;
+    using Caller = std::uint64_t; // whoever waits, for forget(): a client's id
+    // The record's header and data as it is here now; without data: there is no such record.
+    using Answer = std::function<void(const protocol::LtdbHeader& header, Bytes data)>;
+
+    RecordWorld(boost::asio::io_context& loop, RecordWorldSettings settings, AskRecords ask);
+    ~RecordWorld();
+
+    RecordWorld(const RecordWorld&) = delete;
+    RecordWorld& operator=(const RecordWorld&) = delete;
+
+    // -- files. Throws TdbError.
+    void open(DatabaseId id, const std::string& name, TdbOptions options);
+    void close(DatabaseId id);
+    [[nodiscard]] VolatileFile* find(DatabaseId id);
+
+    // -- clients' calls
+    // Answers when the record is ours and physically in the file, even if nobody ever wrote it.
+    void migrate(const RecordName& record, Caller caller, Answer answer);
+    // Answers with the record wherever it is, and leaves it there.
+    void read(const RecordName& record, Caller caller, Answer answer);
+    // Nobody waits for these answers any more.
+    void forget(Caller caller);
+    // It may be empty: if it still is after a while, it vanishes everywhere.
+    void schedule_for_deletion(const RecordName& record);
+
+    // -- the service's decisions, in order
+    void perform(statedb::RecordEffect effect);
+
+    [[nodiscard]] bool frozen() const { return frozen_; }
+
+    // Clients are kept out of every file.
+    [[nodiscard]] bool all_shut() const;
+
+    [[nodiscard]] std::size_t calls_waiting() const;
+
+private:
+    struct Waiter {
+        Caller caller = 0;
+        Answer answer;
+    };
+
+    struct Reader {
+        RecordName record;
+        Waiter waiter;
+    };
+
+    // A record that somebody here was given, until its turn is over.
+    struct Turn {
+        Clock::time_point until;
+        Bytes data; // as it was given
+        std::size_t callers = 0;
+    };
+
+    struct Candidate {
+        Clock::time_point due;
+        RecordName record;
+    };
+
+    void on(statedb::TakeOver effect);
+    void on(const statedb::GiveAway& effect);
+    void on(const statedb::Retire& effect);
+    void on(const statedb::Remove& effect);
+    void on(const statedb::Ready& effect);
+    void on(const statedb::ReadLocal& effect);
+    void on(const statedb::ReadAnswer& effect);
+    void on(const statedb::Report& effect);
+    void on(statedb::Reconcile effect);
+    void on(const statedb::Wipe& effect);
+    void on(const statedb::Freeze& effect);
+    void on(const statedb::Thaw& effect);
+
+    struct Here {
+        protocol::LtdbHeader header;
+        Bytes data;
+    };
+
+    // The record as the file has it, if it is ours to use. With its chain locked.
+    [[nodiscard]] std::optional<Here> ours(VolatileFile& file, const RecordName& record) const;
+    void look(const RecordName& record, bool again);
+    void answer_waiters(const RecordName& record, const Here& here);
+    void look_again_everywhere();
+    void reconcile(DatabaseId id, const std::vector<statedb::Reconcile::Owned>& owned);
+    void note_copy(const RecordName& record, std::optional<statedb::Grant> rsn);
+
+    void begin_turn(const RecordName& record, std::size_t callers, const Bytes& data);
+    void watch_turns();
+    void look_at_turns();
+    [[nodiscard]] bool turn_is_over(const RecordName& record, const Turn& turn);
+    void look_at_candidates();
+    void later(std::function<void()> work);
+
+    boost::asio::io_context& loop_;
+    RecordWorldSettings settings_;
+    AskRecords ask_;
+    std::map<DatabaseId, std::unique_ptr<VolatileFile>> files_;
+    std::map<RecordName, std::vector<Waiter>> waiters_;
+    std::map<std::uint64_t, Reader> readers_; // by ticket
+    std::uint64_t last_ticket_ = 0;
+    bool frozen_ = true;
+    std::vector<statedb::Records::Copy> copies_; // to be told at the end of this turn of the loop
+    std::map<RecordName, Turn> turns_;
+    boost::asio::steady_timer turn_timer_;
+    bool turn_timer_set_ = false;
+    std::deque<Candidate> candidates_; // by due time
+    boost::asio::steady_timer vacuum_timer_;
+    struct Reconciling;
+    std::shared_ptr<Reconciling> reconciling_;
+    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+} // namespace ctdbd::daemon
