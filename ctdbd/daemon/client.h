@@ -53,6 +53,9 @@ public:
     // Disconnects it instead if too many packets wait already (MaxQueueDropMsg).
     void send_message(Bytes packet);
 
+    // What waits for it to read, in bytes.
+    [[nodiscard]] std::size_t unread() const { return queue_bytes_; }
+
     // Hangs up at the end of the current turn of the loop.
     void close();
 

@@ -7,6 +7,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <mutex>
 #include <optional>
 #include <utility>
 
@@ -38,14 +39,30 @@ struct CommittedFile::Disk {
     std::optional<VersionFile> versions;
     ContentLabel label;
     ContentDigest digest;
+    std::mutex mutex;
+    std::vector<Change> waiting; // under the mutex
 
     Disk(TdbOptions options, const std::filesystem::path& version_path) : file(std::move(options)) {
         if (file.kind() == DatabaseKind::is_persistent) versions.emplace(version_path);
     }
 
+    [[nodiscard]] std::vector<Version> make_all_waiting();
     void make(const std::vector<Change>& changes);
     void put(ByteSpan key, ByteSpan value);
 };
+
+std::vector<Version> CommittedFile::Disk::make_all_waiting() {
+    std::vector<Change> changes;
+    {
+        const std::lock_guard guard(mutex);
+        changes.swap(waiting);
+    }
+    if (!changes.empty()) make(changes); // else an earlier job made ours with its own
+    std::vector<Version> made;
+    for (const Change& change : changes)
+        made.push_back(version_of(change));
+    return made;
+}
 
 // The digest of the content after the changes must be on disk before the content is; so it is
 // computed from what the changes replace, within the transaction but before its commit.
@@ -130,21 +147,17 @@ void CommittedFile::replace(Version version, statedb::Content content) {
 void CommittedFile::confirm(Version version) { submit(Confirm{version}); }
 
 void CommittedFile::submit(Change change) {
-    waiting_.push_back(std::move(change));
-    if (!busy_) start();
-}
-
-void CommittedFile::start() {
-    busy_ = true;
-    auto changes = std::make_shared<const std::vector<Change>>(std::exchange(waiting_, {}));
+    {
+        const std::lock_guard guard(disk_->mutex);
+        disk_->waiting.push_back(std::move(change));
+    }
     // The job shares the disk's half: the file may be closed while its last change is written.
-    disk_thread_.submit([disk = disk_, changes] { disk->make(*changes); },
-                        [this, changes, alive = alive_] {
+    auto made = std::make_shared<std::vector<Version>>();
+    disk_thread_.submit([disk = disk_, made] { *made = disk->make_all_waiting(); },
+                        [this, made, alive = alive_] {
                             if (!*alive) return;
-                            busy_ = false;
-                            if (!waiting_.empty()) start();
-                            for (const Change& change : *changes)
-                                durable_(version_of(change));
+                            for (const Version version : *made)
+                                durable_(version);
                         });
 }
 

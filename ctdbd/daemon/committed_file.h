@@ -3,8 +3,9 @@
 //
 // Its changes come in order from the database service and are made on the disk thread, which alone
 // uses the file once the loop runs; changes that queue up while the disk is busy share one
-// transaction. A persistent file has its version beside it; a replicated one begins empty and needs
-// none.
+// transaction. There is a job of the disk thread for each of them, so whoever waits for all jobs
+// waits for all changes. A persistent file has its version beside it; a replicated one begins empty
+// and needs none.
 #pragma once
 
 #include "ctdbd/daemon/disk_thread.h"
@@ -65,7 +66,6 @@ private:
     struct Disk; // what the disk thread uses
 
     void submit(Change change);
-    void start();
 
     DiskThread& disk_thread_;
     std::shared_ptr<Disk> disk_;
@@ -73,8 +73,6 @@ private:
     Durable durable_;
     statedb::Version opened_version_;
     statedb::Content opened_content_;
-    std::vector<Change> waiting_;
-    bool busy_ = false;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

@@ -29,12 +29,19 @@ DiskThread::~DiskThread() {
 }
 
 void DiskThread::submit(Job job, Job done) {
-    ++submitted_;
+    ++unfinished_;
     {
         const std::lock_guard guard(mutex_);
         waiting_.push_back({std::move(job), std::move(done)});
     }
     changed_.notify_one();
+}
+
+void DiskThread::when_idle(Job action) {
+    if (unfinished_ == 0)
+        boost::asio::post(loop_, std::move(action));
+    else
+        submit([] {}, std::move(action));
 }
 
 void DiskThread::run() {
@@ -58,7 +65,7 @@ void DiskThread::perform(Work work) {
         failure = std::current_exception();
     }
     boost::asio::post(loop_, [this, failure, done = std::move(work.done)] {
-        ++finished_;
+        --unfinished_;
         if (failure) std::rethrow_exception(failure);
         done();
     });

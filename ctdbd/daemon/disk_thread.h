@@ -28,10 +28,9 @@ public:
     // `job` on the thread, then `done` in the loop.
     void submit(Job job, Job done);
 
-    // Jobs are numbered in the order of submission: these of them are done, as the loop knows it.
-    [[nodiscard]] std::uint64_t submitted() const { return submitted_; }
-
-    [[nodiscard]] std::uint64_t finished() const { return finished_; }
+    // `action` in a later turn of the loop, when all jobs submitted until now are done. Actions keep
+    // their order.
+    void when_idle(Job action);
 
 private:
     struct Work {
@@ -42,7 +41,7 @@ private:
     void perform(Work work);
 
     boost::asio::io_context& loop_;
-    std::uint64_t submitted_ = 0, finished_ = 0; // the loop's
+    std::size_t unfinished_ = 0; // the loop's
     std::mutex mutex_;
     std::condition_variable changed_;
     std::deque<Work> waiting_; // under the mutex, like ending_

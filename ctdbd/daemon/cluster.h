@@ -1,0 +1,107 @@
+// Where the daemon meets the ring: what is delivered goes through the replicated services, what
+// they decide comes out as effects, what they want ordered goes to the ring, and the voting history
+// to the disk (design.md, Worlds and Replicated state machines).
+//
+// All of it happens in the daemon's loop. The order of effects is the order of the ring: they are
+// performed after each delivery, before the next one is looked at.
+#pragma once
+
+#include "ctdbd/daemon/disk_thread.h"
+#include "ctdbd/daemon/letters.h"
+#include "net/node.h"
+#include "statedb/databases.h"
+#include "statedb/host.h"
+#include "statedb/locks.h"
+#include "statedb/records.h"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <set>
+#include <span>
+#include <string>
+
+namespace ctdbd::daemon {
+
+using Pnn = std::uint32_t;
+
+[[nodiscard]] inline Pnn pnn_of(totem::ProcessorId processor) { return processor.node - 1; }
+
+// The component as clients are told of it.
+struct ClusterView {
+    statedb::HostPhase phase = statedb::HostPhase::waiting;
+    std::uint64_t epoch = 0;
+    totem::RingId ring;
+    std::vector<totem::ProcessorId> members; // of the ring
+    std::string quorum;                      // why it may act or may not
+
+    [[nodiscard]] bool serving() const { return phase == statedb::HostPhase::active; }
+
+    friend bool operator==(const ClusterView&, const ClusterView&) = default;
+};
+
+// The daemon's side.
+class ClusterWorld {
+public:
+    virtual ~ClusterWorld() = default;
+    virtual void perform(statedb::DatabaseEffect effect) = 0;
+    virtual void perform(statedb::RecordEffect effect) = 0;
+    virtual void perform(statedb::LockEffect effect) = 0;
+    virtual void letter_arrived(Pnn from, Letter letter) = 0;
+    virtual void view_changed(const ClusterView& before, const ClusterView& now) = 0;
+    // Too much waits for the ring, or no longer.
+    virtual void congested(bool is) = 0;
+    virtual void left_the_ring() = 0;
+    virtual void ring_broke(const std::string& why) = 0;
+};
+
+struct ClusterSettings {
+    net::NodeOptions node;
+    statedb::QuorumRule quorum = statedb::QuorumRule::dynamic;
+    statedb::History history; // as it was read
+    std::filesystem::path votes;
+};
+
+class Cluster {
+public:
+    // Opens the ring's sockets and storage; throws std::runtime_error. Nothing moves before
+    // start(). `world` is borrowed.
+    Cluster(boost::asio::io_context& loop,
+            DiskThread& disk,
+            ClusterSettings settings,
+            ClusterWorld& world);
+    ~Cluster();
+
+    Cluster(const Cluster&) = delete;
+    Cluster& operator=(const Cluster&) = delete;
+
+    // Before start(): the databases that the disk holds are told to it.
+    [[nodiscard]] statedb::Databases& databases();
+    void start();
+
+    // Requests to the services, and answers to their effects.
+    void ask(const std::function<void(statedb::Databases&, statedb::Outbox&)>& request);
+    void ask(const std::function<void(statedb::Records&, statedb::Outbox&)>& request);
+    void ask(const std::function<void(statedb::Locks&, statedb::Outbox&)>& request);
+    // Only to other nodes; what they answer may come any time, or never if they go.
+    void send(std::span<const Pnn> to, const Letter& letter);
+
+    [[nodiscard]] const ClusterView& view() const;
+    [[nodiscard]] const statedb::Locks& locks() const;
+    [[nodiscard]] const statedb::Records& records() const;
+    [[nodiscard]] net::NodeReport report() const;
+    [[nodiscard]] statedb::HostStatus status() const;
+
+    // Takes our vote out and leaves; ends with left_the_ring(), or never if the ring is gone.
+    void leave();
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+} // namespace ctdbd::daemon

@@ -1,0 +1,223 @@
+#include "ctdbd/daemon/traverses.h"
+
+#include "ctdbd/daemon/daemon.h"
+#include "ctdbd/protocol/records.h"
+
+#include <boost/asio/post.hpp>
+#include <spdlog/spdlog.h>
+
+#include <array>
+#include <utility>
+
+namespace ctdbd::daemon {
+
+using protocol::ReplyControl;
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t piece_size_max = 64 * 1024; // a piece ends with the record that exceeds it
+constexpr std::size_t chains_in_a_turn = 4096;    // of the loop
+constexpr auto before_trying_again = 10ms;        // chains that somebody held
+constexpr std::size_t unread_max = 4u << 20;      // of the client's; more pieces wait
+
+void after(boost::asio::io_context& loop,
+           std::chrono::milliseconds delay,
+           std::function<void()> work) {
+    auto timer = std::make_shared<boost::asio::steady_timer>(loop, delay);
+    timer->async_wait([timer, work = std::move(work)](auto) { work(); });
+}
+
+} // namespace
+
+Traverses::Traverses(boost::asio::io_context& loop, Daemon& daemon) : loop_(loop), daemon_(daemon) {}
+
+Traverses::~Traverses() { *alive_ = false; }
+
+// -- for our client
+
+ControlOutcome Traverses::asked(const ControlCall& call, const Request& request) {
+    const DatabaseEntry* const entry = daemon_.databases.find(request.db);
+    if (entry == nullptr) return refused("no such database");
+    const std::uint64_t id = ++last_id_;
+    ours_[id] = {.request = request, .client = call.client, .awaited = {}};
+    const bool committed = entry->committed != nullptr;
+    boost::asio::post(loop_, [this, id, committed, alive = alive_] {
+        if (!*alive || !ours_.contains(id)) return;
+        if (!committed) {
+            start(id);
+            return;
+        }
+        read_committed(ours_.at(id).request);
+        ours_.erase(id);
+    });
+    return ReplyControl::done();
+}
+
+void Traverses::read_committed(const Request& request) {
+    if (const statedb::Content* const content = daemon_.cluster.databases().content(request.db))
+        for (const auto& [key, value] : *content)
+            pass_on(request, Bytes::copy_of(std::string_view(key)), value);
+    pass_on(request, {}, {});
+}
+
+void Traverses::start(std::uint64_t id) {
+    Ours& ours = ours_.at(id);
+    std::vector<Pnn> nodes = daemon_.nodes.destinations(protocol::pnn::broadcast_active);
+    ours.awaited = {nodes.begin(), nodes.end()};
+    if (ours.awaited.empty()) {
+        pass_on(ours.request, {}, {});
+        ours_.erase(id);
+        return;
+    }
+    const TraverseStart letter{id, ours.request.db, ours.request.with_empty_records};
+    if (std::erase(nodes, daemon_.nodes.self()) > 0) arrived(daemon_.nodes.self(), letter);
+    if (!nodes.empty()) daemon_.cluster.send(nodes, letter);
+}
+
+void Traverses::pass_on(const Request& request, const Bytes& key, const Bytes& value) {
+    const protocol::RecordData record{.reqid = request.reqid, .key = key, .data = value};
+    daemon_.messenger.deliver_private(request.srvid, protocol::encode(record));
+}
+
+void Traverses::arrived(Pnn from, const TraverseRecords& piece) {
+    const auto found = ours_.find(piece.id);
+    if (found == ours_.end() || !found->second.awaited.contains(from)) return;
+    for (const TraverseRecords::Record& record : piece.records)
+        if (!record.key.empty() || !record.value.empty())
+            pass_on(found->second.request, record.key, record.value);
+    if (piece.last)
+        finish(piece.id, from);
+    else
+        ask_for_more(from, piece.id);
+}
+
+// The next piece comes when the client has read most of what it was given.
+void Traverses::ask_for_more(Pnn from, std::uint64_t id) {
+    const auto found = ours_.find(id);
+    if (found == ours_.end()) return;
+    const Client* const client = daemon_.clients.find(found->second.client);
+    if (client != nullptr && client->unread() > unread_max) {
+        after(loop_, before_trying_again, [this, from, id, alive = alive_] {
+            if (*alive) ask_for_more(from, id);
+        });
+        return;
+    }
+    if (from == daemon_.nodes.self()) {
+        arrived(from, TraverseNext{id});
+    } else {
+        const std::array<Pnn, 1> to = {from};
+        daemon_.cluster.send(to, TraverseNext{id});
+    }
+}
+
+void Traverses::finish(std::uint64_t id, Pnn node) {
+    const auto found = ours_.find(id);
+    found->second.awaited.erase(node);
+    if (!found->second.awaited.empty()) return;
+    pass_on(found->second.request, {}, {});
+    ours_.erase(found);
+}
+
+void Traverses::client_gone(ClientId client) {
+    std::vector<std::uint64_t> ended;
+    for (const auto& [id, ours] : ours_)
+        if (ours.client == client) ended.push_back(id);
+    for (const std::uint64_t id : ended) {
+        const std::set<Pnn> awaited = std::move(ours_.at(id).awaited);
+        ours_.erase(id);
+        std::vector<Pnn> to(awaited.begin(), awaited.end());
+        if (std::erase(to, daemon_.nodes.self()) > 0)
+            arrived(daemon_.nodes.self(), TraverseStop{id});
+        if (!to.empty()) daemon_.cluster.send(to, TraverseStop{id});
+    }
+}
+
+void Traverses::node_gone(Pnn pnn) {
+    std::erase_if(scans_, [&](const auto& scan) { return scan.first.first == pnn; });
+    std::vector<std::uint64_t> waiting;
+    for (const auto& [id, ours] : ours_)
+        if (ours.awaited.contains(pnn)) waiting.push_back(id);
+    for (const std::uint64_t id : waiting)
+        finish(id, pnn);
+}
+
+// -- what this node contributes
+
+void Traverses::arrived(Pnn from, const TraverseStart& start) {
+    const auto patience =
+        std::chrono::seconds(daemon_.tunables[config::Tunable::traverse_timeout]);
+    scans_[{from, start.id}] = {.origin = from,
+                                .id = start.id,
+                                .db = start.db,
+                                .with_empty_records = start.with_empty_records,
+                                .next_chain = 0,
+                                .skipped = {},
+                                .patience = std::chrono::steady_clock::now() + patience};
+    arrived(from, TraverseNext{start.id});
+}
+
+void Traverses::arrived(Pnn from, const TraverseNext& next) {
+    boost::asio::post(loop_, [this, name = ScanName(from, next.id), alive = alive_] {
+        if (*alive) continue_scan(name);
+    });
+}
+
+void Traverses::arrived(Pnn from, const TraverseStop& stop) { scans_.erase({from, stop.id}); }
+
+void Traverses::continue_scan(const ScanName& name) {
+    const auto found = scans_.find(name);
+    if (found == scans_.end()) return;
+    Scan& scan = found->second;
+    TraverseRecords piece{.id = scan.id, .records = {}, .last = false};
+    VolatileFile* const file = daemon_.records.find(scan.db);
+    if (file != nullptr) fill(scan, *file, piece);
+    const bool all_chains = file == nullptr || scan.next_chain == file->file().chains();
+    if (all_chains && !scan.skipped.empty()) give_up_skipped(scan);
+    piece.last = all_chains && scan.skipped.empty();
+    if (piece.records.empty() && !piece.last) {
+        const auto delay = all_chains ? before_trying_again : 0ms;
+        after(loop_, delay, [this, name, alive = alive_] {
+            if (*alive) continue_scan(name);
+        });
+        return;
+    }
+    if (piece.last) scans_.erase(found);
+    if (name.first == daemon_.nodes.self()) {
+        arrived(name.first, piece);
+    } else {
+        const std::array<Pnn, 1> to = {name.first};
+        daemon_.cluster.send(to, piece);
+    }
+}
+
+void Traverses::fill(Scan& scan, VolatileFile& file, TraverseRecords& piece) {
+    std::size_t size = 0;
+    const auto take = [&](ByteSpan key, ByteSpan value) {
+        const auto header = protocol::read_ltdb_header(value);
+        if (!header || header->dmaster != daemon_.nodes.self()) return;
+        if (value.size() == protocol::ltdb_header_size && !scan.with_empty_records) return;
+        piece.records.push_back({Bytes::copy_of(key), Bytes::copy_of(value)});
+        size += key.size() + value.size();
+    };
+    std::erase_if(scan.skipped, [&](std::size_t chain) {
+        return size < piece_size_max && file.file().try_scan_chain(chain, take);
+    });
+    const std::size_t end =
+        std::min(file.file().chains(), scan.next_chain + chains_in_a_turn);
+    for (; scan.next_chain < end && size < piece_size_max; ++scan.next_chain)
+        if (!file.file().try_scan_chain(scan.next_chain, take))
+            scan.skipped.push_back(scan.next_chain);
+}
+
+void Traverses::give_up_skipped(Scan& scan) {
+    if (std::chrono::steady_clock::now() < scan.patience) return;
+    spdlog::warn("traverse of database 0x{:08x}: {} chains are held by clients that do not let "
+                 "go; their records are missing",
+                 scan.db, scan.skipped.size());
+    ++daemon_.statistics.timeouts.traverse;
+    scan.skipped.clear();
+}
+
+} // namespace ctdbd::daemon
