@@ -1,0 +1,73 @@
+#include "ctdbd/daemon/calls.h"
+
+#include "ctdbd/daemon/daemon.h"
+#include "ctdbd/protocol/records.h"
+
+#include <spdlog/spdlog.h>
+
+#include <chrono>
+#include <string>
+
+namespace ctdbd::daemon {
+
+namespace {
+
+namespace call_id = protocol::call_id;
+using protocol::ReplyCall;
+
+Bytes answer_to(std::uint32_t callid, const protocol::LtdbHeader& header, const Bytes& data) {
+    if (callid == call_id::fetch) return data;
+    if (callid == call_id::fetch_with_header) return protocol::record_value(header, data.span());
+    return {};
+}
+
+// What a persistent or replicated database holds is here, whole.
+Bytes answer_committed(const statedb::Content* content, const protocol::Call& call) {
+    if (content == nullptr || call.callid == call_id::null) return {};
+    const auto found = content->find(std::string(call.key.view()));
+    if (found == content->end()) return {};
+    const Bytes& value = found->second;
+    if (call.callid == call_id::fetch_with_header) return value;
+    if (call.callid != call_id::fetch || value.size() < protocol::ltdb_header_size) return {};
+    return value.slice(protocol::ltdb_header_size, value.size() - protocol::ltdb_header_size);
+}
+
+} // namespace
+
+void Calls::asked(Client& client, const protocol::Header& header, const protocol::Call& call) {
+    const auto started = std::chrono::steady_clock::now();
+    const DatabaseEntry* const entry = daemon_.databases.find(call.db_id);
+    if (entry == nullptr) {
+        // The stock daemon says nothing and the client waits for ever.
+        spdlog::warn("client {} called unknown database 0x{:08x}", client.id(), call.db_id);
+        client.send(encode_packet(daemon_.messenger.header(header.reqid),
+                                  protocol::ReplyError{-1, "no such database"}));
+        return;
+    }
+    ++daemon_.statistics.total_calls;
+    ++daemon_.statistics.pending_calls;
+    auto reply = [this, id = client.id(), reqid = header.reqid, started](const Bytes& data) {
+        const std::chrono::duration<double> took = std::chrono::steady_clock::now() - started;
+        --daemon_.statistics.pending_calls;
+        daemon_.statistics.call_latency.add(took.count());
+        if (Client* const asker = daemon_.clients.find(id))
+            asker->send(encode_packet(daemon_.messenger.header(reqid), ReplyCall{0, data}));
+    };
+    if (entry->committed != nullptr) {
+        reply(answer_committed(daemon_.cluster.databases().content(call.db_id), call));
+        return;
+    }
+    const RecordName record{call.db_id, std::string(call.key.view())};
+    auto answer = [reply, callid = call.callid](const protocol::LtdbHeader& header,
+                                                const Bytes& data) {
+        reply(answer_to(callid, header, data));
+    };
+    if (call.callid == call_id::null)
+        daemon_.records.migrate(record, client.id(), std::move(answer));
+    else if (call.callid == call_id::fetch || call.callid == call_id::fetch_with_header)
+        daemon_.records.read(record, client.id(), std::move(answer));
+    else
+        reply({}); // an unknown function does nothing, and says so
+}
+
+} // namespace ctdbd::daemon

@@ -1,0 +1,25 @@
+// REQ_CALL: clients ask for a record to come here, or for what is in it (ctdb-wire.md 2.1;
+// ctdb-behaviour.md 3.1, 3.2).
+//
+// Only the null call migrates; a fetch is answered from where the record is. Read-only delegations
+// are not given: a read that would be content with one is an ordinary read.
+#pragma once
+
+#include "ctdbd/daemon/client.h"
+#include "ctdbd/protocol/packets.h"
+
+namespace ctdbd::daemon {
+
+class Daemon;
+
+class Calls {
+public:
+    explicit Calls(Daemon& daemon) : daemon_(daemon) {}
+
+    void asked(Client& client, const protocol::Header& header, const protocol::Call& call);
+
+private:
+    Daemon& daemon_;
+};
+
+} // namespace ctdbd::daemon

@@ -1,0 +1,357 @@
+#include "ctdbd/daemon/daemon.h"
+
+#include "base/match.h"
+#include "ctdbd/protocol/hash.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include <sys/time.h>
+
+namespace ctdbd::daemon {
+
+using protocol::RecoveryMode;
+using protocol::RunState;
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto leaving_max = 5s; // then we go without having said goodbye
+
+NodeNews first_news(const Setup& setup) {
+    std::uint32_t capabilities = protocol::capability::by_default;
+    if (!setup.conf.cluster.leader_capability) capabilities &= ~protocol::capability::leader;
+    if (!setup.conf.legacy.lmaster_capability) capabilities &= ~protocol::capability::lmaster;
+    std::uint32_t flags = protocol::node_flag::unhealthy;
+    if (setup.conf.legacy.start_as_stopped) flags |= protocol::node_flag::stopped;
+    if (setup.conf.legacy.start_as_disabled) flags |= protocol::node_flag::permanently_disabled;
+    return {flags, static_cast<std::uint32_t>(RunState::init), capabilities};
+}
+
+ClusterSettings cluster_settings(const Setup& setup, const Past& past) {
+    const StateFiles files = state_files_of(setup);
+    return {.node = ring_options(setup, files, past.new_identity),
+            .quorum = setup.totem.quorum_rule == config::QuorumRule::majority
+                          ? statedb::QuorumRule::majority
+                          : statedb::QuorumRule::dynamic,
+            .history = past.history,
+            .votes = files.votes};
+}
+
+RecordWorldSettings record_settings(const Setup& setup) {
+    using config::Tunable;
+    return {.pnn = setup.pnn,
+            .locks = {.helper = setup.paths.lock_helper.string(),
+                      .helpers_max = setup.tunables[Tunable::lock_processes_per_db],
+                      .debug_script = setup.conf.database.lock_debug_script.string()},
+            .vacuum_interval = std::chrono::seconds(setup.tunables[Tunable::vacuum_interval])};
+}
+
+} // namespace
+
+protocol::Timeval time_of_day() {
+    timeval now{};
+    gettimeofday(&now, nullptr);
+    return {now.tv_sec, now.tv_usec};
+}
+
+Daemon::Daemon(boost::asio::io_context& context, Setup read, Past past, Logging& log)
+    : loop(context), setup(std::move(read)), logging(log), tunables(setup.tunables),
+      nodes(setup.nodes, setup.pnn, first_news(setup)),
+      clients(context, setup.paths.socket, setup.paths.test_mode), disk(context),
+      cluster(context, disk, cluster_settings(setup, past), *this),
+      messenger(context, clients, registrations, nodes, disk, cluster),
+      records(context, record_settings(setup),
+              [this](const auto& request) { cluster.ask(request); }),
+      databases(setup, tunables, disk, records,
+                [this](DatabaseId id, statedb::Version version) {
+                    cluster.ask([&](statedb::Databases& service, statedb::Outbox& out) {
+                        service.durable(id, version, out);
+                    });
+                }),
+      attaching(context, *this), commits(context, *this), traverses(context, *this), calls(*this),
+      controls(context, *this), locks(context, *this), heartbeat_timer_(context),
+      patience_timer_(context) {
+    times_.started = times_.recovery_started = times_.recovery_finished = time_of_day();
+    statistics.started = times_.started;
+    databases.open_persistent(cluster.databases());
+    listen_to_requests();
+}
+
+// -- life
+
+RunState Daemon::run_state() const { return static_cast<RunState>(nodes.own().runstate); }
+
+void Daemon::advance(RunState state) {
+    if (run_state() >= state) return;
+    spdlog::info("Set runstate to {} ({})", protocol::name_of(state),
+                 static_cast<std::uint32_t>(state));
+    nodes.set_own_runstate(state);
+}
+
+void Daemon::start() {
+    advance(RunState::init);
+    clients.limit_queued_messages(tunables[config::Tunable::max_queue_drop_msg]);
+    clients.accept_for(*this);
+    advance(RunState::setup);
+    cluster.start();
+    advance(RunState::first_recovery);
+    heartbeat();
+}
+
+void Daemon::shut_down(int exit_code, const std::string& why) {
+    if (std::exchange(shutting_down_, true)) return;
+    exit_code_ = exit_code;
+    spdlog::info("Shutting down: {}", why);
+    advance(RunState::shutdown);
+    tell_news();
+    cluster.leave();
+    patience_timer_.expires_after(leaving_max);
+    patience_timer_.async_wait([this](const boost::system::error_code& error) {
+        if (error) return;
+        spdlog::warn("the ring did not take note of our leaving; going without");
+        finish();
+    });
+}
+
+void Daemon::left_the_ring() {
+    spdlog::info("left the ring");
+    finish();
+}
+
+void Daemon::ring_broke(const std::string& why) {
+    spdlog::critical("the ring cannot go on: {}", why);
+    exit_code_ = 1;
+    shutting_down_ = true;
+    finish();
+}
+
+void Daemon::finish() {
+    patience_timer_.cancel();
+    clients.close_all();
+    loop.stop();
+}
+
+// -- what the cluster is, and when it serves
+
+std::uint32_t Daemon::generation() const {
+    if (recovery_mode_ == RecoveryMode::active) return protocol::invalid_generation;
+    const ClusterView& view = cluster.view();
+    const std::array<std::uint64_t, 4> name = {view.epoch, view.ring.seq,
+                                               view.ring.representative.node,
+                                               view.ring.representative.incarnation};
+    const std::uint32_t hash = protocol::hash(
+        {reinterpret_cast<const std::uint8_t*>(name.data()), sizeof name});
+    return std::max(hash, protocol::invalid_generation + 1);
+}
+
+protocol::VnnMap Daemon::vnn_map() const { return {generation(), nodes.location_masters()}; }
+
+void Daemon::view_changed(const ClusterView& before, const ClusterView& now) {
+    if (before.members != now.members) {
+        std::set<Pnn> pnns = {nodes.self()};
+        for (const auto member : now.members)
+            pnns.insert(pnn_of(member));
+        nodes.connected(pnns);
+        spdlog::info("ring {}: nodes {}", now.ring, fmt::join(pnns, ","));
+        for (const auto member : before.members)
+            if (!std::binary_search(now.members.begin(), now.members.end(), member)) {
+                controls.node_gone(pnn_of(member));
+                traverses.node_gone(pnn_of(member));
+            }
+        tell_news();
+    }
+    if (before.phase != now.phase)
+        spdlog::info("component {}: {} ({})", now.epoch, statedb::describe(now.phase), now.quorum);
+    look_at_recovery_mode();
+}
+
+void Daemon::look_at_recovery_mode() {
+    const bool serving = cluster.view().serving() && !records.frozen();
+    const RecoveryMode mode = serving ? RecoveryMode::normal : RecoveryMode::active;
+    const std::uint32_t before = generation();
+    const bool changed = std::exchange(recovery_mode_, mode) != mode;
+    messenger.set_generation(generation());
+    if (changed && !serving) times_.recovery_started = time_of_day();
+    if (serving && generation() != before) begin_serving();
+}
+
+// A component that serves: of the first one on, clients may attach. There are no events to run yet,
+// so a node that serves is healthy.
+void Daemon::begin_serving() {
+    times_.recovery_finished = time_of_day();
+    ++statistics.num_recoveries;
+    advance(RunState::startup);
+    advance(RunState::running);
+    nodes.set_own_flags(0, protocol::node_flag::unhealthy);
+    tell_news();
+    messenger.deliver(protocol::srvid::reconfigure, {});
+    attaching.look_at_deferred();
+}
+
+void Daemon::tell_news() {
+    std::vector<Pnn> others = nodes.destinations(protocol::pnn::broadcast_connected);
+    std::erase(others, nodes.self());
+    if (!others.empty()) cluster.send(others, nodes.own());
+}
+
+// -- the leader
+
+// Everybody knows who leads, so every node tells its own clients, each second.
+void Daemon::heartbeat() {
+    if (const auto leader = nodes.leader(); leader && recovery_mode_ == RecoveryMode::normal)
+        messenger.deliver(protocol::srvid::leader, protocol::encode(*leader));
+    heartbeat_timer_.expires_after(1s);
+    heartbeat_timer_.async_wait([this](const boost::system::error_code& error) {
+        if (!error) heartbeat();
+    });
+}
+
+void Daemon::tell_leader(ClientId client) {
+    if (const auto leader = nodes.leader(); leader && recovery_mode_ == RecoveryMode::normal)
+        messenger.send_to_client(client, protocol::srvid::leader, protocol::encode(*leader));
+}
+
+// Requests that come as messages, which the stock daemon's recovery process answers
+// (ctdb-wire.md 4.3). There are no public addresses yet and no recoveries to disable, so what is
+// asked for is so at once, and the tool is told.
+void Daemon::listen_to_requests() {
+    namespace srvid = protocol::srvid;
+    messenger.listen(srvid::takeover_run, [this](const Bytes& data) {
+        const auto request = protocol::decode<protocol::SrvidMessage>(data);
+        if (!request || request->srvid == 0 || nodes.leader() != nodes.self()) return;
+        messenger.send(request->pnn, request->srvid,
+                       protocol::encode(static_cast<std::int32_t>(nodes.self())));
+    });
+    for (const auto address : {srvid::disable_takeover_runs, srvid::disable_recoveries})
+        messenger.listen(address, [this](const Bytes& data) { answer_disable_request(data); });
+    messenger.listen(srvid::mem_dump, [this](const Bytes& data) {
+        if (const auto request = protocol::decode<protocol::SrvidMessage>(data))
+            messenger.send(request->pnn, request->srvid,
+                           Bytes::copy_of(std::string_view("there is no recovery daemon\n")));
+    });
+}
+
+void Daemon::answer_disable_request(const Bytes& data) {
+    const auto request = protocol::decode<protocol::DisableMessage>(data);
+    if (!request || request->srvid == 0) return;
+    messenger.send(request->pnn, request->srvid,
+                   protocol::encode(static_cast<std::int32_t>(nodes.self())));
+}
+
+// -- packets
+
+void Daemon::packet_arrived(Client& client, const protocol::Packet& packet) {
+    using protocol::Operation;
+    ++statistics.client_packets_recv;
+    const auto malformed = [&](const protocol::DecodeError& error) {
+        spdlog::warn("client {} (pid {}): malformed {}: {}", client.id(), client.pid(),
+                     protocol::name_of(packet.header.operation), error);
+    };
+    switch (packet.header.operation) {
+    case Operation::req_call:
+        ++statistics.client.req_call;
+        if (const auto call = protocol::decode<protocol::Call>(packet.body()))
+            calls.asked(client, packet.header, *call);
+        else
+            malformed(call.error());
+        return;
+    case Operation::req_message:
+        ++statistics.client.req_message;
+        if (const auto message = protocol::decode<protocol::Message>(packet.body()))
+            messenger.send(packet.header.destnode, message->srvid, message->data);
+        else
+            malformed(message.error());
+        return;
+    case Operation::req_control:
+        ++statistics.client.req_control;
+        if (const auto control = protocol::decode<protocol::Control>(packet.body()))
+            controls.asked(client, packet.header, *control);
+        else
+            malformed(control.error());
+        return;
+    case Operation::req_tunnel:
+        ++statistics.client.req_tunnel;
+        break;
+    default:
+        break;
+    }
+    spdlog::warn("client {} (pid {}) sent {} ({}), which clients do not send", client.id(),
+                 client.pid(), protocol::name_of(packet.header.operation),
+                 static_cast<std::uint32_t>(packet.header.operation));
+}
+
+// ctdb-behaviour.md 1.13. A commit that is on its way is decided by the cluster as any other; its
+// outcome is the same everywhere, so nothing has to be recovered.
+void Daemon::client_gone(Client& client) {
+    for (const protocol::NotifyData& farewell : registrations.forget(client.id()))
+        messenger.send(protocol::pnn::broadcast_connected, farewell.srvid, farewell.data);
+    controls.client_gone(client.id());
+    attaching.client_gone(client.id());
+    traverses.client_gone(client.id());
+    records.forget(client.id());
+}
+
+// -- effects
+
+void Daemon::perform(statedb::DatabaseEffect effect) {
+    using namespace statedb;
+    std::visit(base::Match{
+                   [&](const Open& open) { databases.open(open.id, open.name, open.kind); },
+                   [&](const Close& close) { databases.close(close.id); },
+                   [&](Apply& apply) {
+                       if (DatabaseEntry* const entry = databases.find(apply.id))
+                           entry->committed->apply(apply.version, std::move(apply.writes));
+                   },
+                   [&](Replace& replace) {
+                       if (DatabaseEntry* const entry = databases.find(replace.id))
+                           entry->committed->replace(replace.version, std::move(replace.content));
+                   },
+                   [&](const Confirm& confirm) {
+                       if (DatabaseEntry* const entry = databases.find(confirm.id))
+                           entry->committed->confirm(confirm.version);
+                   },
+                   [&](const Attached& attached) {
+                       attaching.attached(attached.ticket, attached.id);
+                   },
+                   [&](const AttachRefused& refused) {
+                       attaching.refused(refused.ticket, refused.why);
+                   },
+                   [](const Detached&) {},
+                   [](const DetachRefused&) {},
+                   [&](const Committed& committed) { commits.committed(committed.ticket); },
+                   [&](const CommitRefused& refused) {
+                       commits.refused(refused.ticket, refused.why);
+                   },
+               },
+               effect);
+}
+
+void Daemon::perform(statedb::RecordEffect effect) {
+    records.perform(std::move(effect));
+    look_at_recovery_mode();
+}
+
+void Daemon::perform(statedb::LockEffect effect) { locks.perform(effect); }
+
+void Daemon::letter_arrived(Pnn from, Letter letter) {
+    ++statistics.node_packets_recv;
+    std::visit(base::Match{
+                   [&](const ClientMessage& message) { messenger.arrived(message); },
+                   [&](const ControlRequest& request) { controls.arrived(from, request); },
+                   [&](const ControlAnswer& answer) { controls.arrived(from, answer); },
+                   [&](const NodeNews& news) { nodes.heard(from, news); },
+                   [&](const auto& about_traverse) { traverses.arrived(from, about_traverse); },
+               },
+               letter);
+}
+
+void Daemon::congested(bool is) { clients.hold(is); }
+
+} // namespace ctdbd::daemon

@@ -1,0 +1,117 @@
+// The daemon: the rooms it consists of, who is told what, and its life from the first client to the
+// last (design.md, ctdbd/; ctdb-behaviour.md 5.1, 5.2, 5.14).
+//
+// The rooms do the work; here they are put together, packets and effects are handed to the one they
+// concern, and it is noticed when the cluster begins or ceases to serve. There is one thread, the
+// loop's; the ring and the disk have their own behind Cluster and DiskThread.
+#pragma once
+
+#include "ctdbd/daemon/attaching.h"
+#include "ctdbd/daemon/calls.h"
+#include "ctdbd/daemon/client.h"
+#include "ctdbd/daemon/cluster.h"
+#include "ctdbd/daemon/commits.h"
+#include "ctdbd/daemon/control_desk.h"
+#include "ctdbd/daemon/database_table.h"
+#include "ctdbd/daemon/disk_thread.h"
+#include "ctdbd/daemon/lock_desk.h"
+#include "ctdbd/daemon/logging.h"
+#include "ctdbd/daemon/messenger.h"
+#include "ctdbd/daemon/node_table.h"
+#include "ctdbd/daemon/record_world.h"
+#include "ctdbd/daemon/registrations.h"
+#include "ctdbd/daemon/setup.h"
+#include "ctdbd/daemon/traverses.h"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <chrono>
+
+namespace ctdbd::daemon {
+
+class Daemon final : public ClientHandler, public ClusterWorld {
+public:
+    // Opens socket, ring and persistent databases; throws what they throw. `socket` first, for it
+    // has an exit code of its own.
+    Daemon(boost::asio::io_context& loop, Setup setup, Past past, Logging& logging);
+
+    Daemon(const Daemon&) = delete;
+    Daemon& operator=(const Daemon&) = delete;
+
+    // Accepts clients and joins the ring.
+    void start();
+
+    // Leaves the ring in order, then stops the loop; the process ends with `exit_code`. A second
+    // call changes nothing.
+    void shut_down(int exit_code, const std::string& why);
+
+    [[nodiscard]] int exit_code() const { return exit_code_; }
+
+    // -- state that clients are told
+    [[nodiscard]] protocol::RunState run_state() const;
+    [[nodiscard]] protocol::RecoveryMode recovery_mode() const { return recovery_mode_; }
+    [[nodiscard]] std::uint32_t generation() const;
+    [[nodiscard]] protocol::VnnMap vnn_map() const;
+    [[nodiscard]] const protocol::Uptime& times() const { return times_; }
+
+    // Our own flags or abilities changed: the others are told.
+    void tell_news();
+    // Who leads, to a client that has just begun to listen.
+    void tell_leader(ClientId client);
+
+    // -- ClientHandler
+    void packet_arrived(Client& client, const protocol::Packet& packet) override;
+    void client_gone(Client& client) override;
+
+    // -- ClusterWorld
+    void perform(statedb::DatabaseEffect effect) override;
+    void perform(statedb::RecordEffect effect) override;
+    void perform(statedb::LockEffect effect) override;
+    void letter_arrived(Pnn from, Letter letter) override;
+    void view_changed(const ClusterView& before, const ClusterView& now) override;
+    void congested(bool is) override;
+    void left_the_ring() override;
+    void ring_broke(const std::string& why) override;
+
+    // -- the rooms, open to each other and to the controls
+    boost::asio::io_context& loop;
+    const Setup setup;
+    Logging& logging;
+    config::Tunables tunables;
+    protocol::Statistics statistics;
+    NodeTable nodes;
+    Clients clients;
+    Registrations registrations;
+    DiskThread disk;
+    Cluster cluster;
+    Messenger messenger;
+    RecordWorld records;
+    DatabaseTable databases;
+    Attaching attaching;
+    Commits commits;
+    Traverses traverses;
+    Calls calls;
+    ControlDesk controls;
+    LockDesk locks;
+
+private:
+    void advance(protocol::RunState state);
+    void look_at_recovery_mode();
+    void begin_serving();
+    void heartbeat();
+    void listen_to_requests();
+    void answer_disable_request(const Bytes& data);
+    void finish();
+
+    protocol::RecoveryMode recovery_mode_ = protocol::RecoveryMode::active;
+    protocol::Uptime times_;
+    boost::asio::steady_timer heartbeat_timer_;
+    boost::asio::steady_timer patience_timer_;
+    bool shutting_down_ = false;
+    int exit_code_ = 0;
+};
+
+[[nodiscard]] protocol::Timeval time_of_day();
+
+} // namespace ctdbd::daemon
