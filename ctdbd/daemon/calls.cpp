@@ -58,9 +58,9 @@ void Calls::asked(Client& client, const protocol::Header& header, const protocol
         return;
     }
     const RecordName record{call.db_id, std::string(call.key.view())};
-    auto answer = [reply, callid = call.callid](const protocol::LtdbHeader& header,
+    auto answer = [reply, callid = call.callid](const protocol::LtdbHeader& found,
                                                 const Bytes& data) {
-        reply(answer_to(callid, header, data));
+        reply(answer_to(callid, found, data));
     };
     if (call.callid == call_id::null)
         daemon_.records.migrate(record, client.id(), std::move(answer));

@@ -56,8 +56,7 @@ ControlOutcome Commits::asked(const ControlCall& call) {
 }
 
 void Commits::committed(std::uint64_t ticket) {
-    if (const auto running = running_.extract(ticket))
-        running.mapped().reply(ReplyControl::done());
+    if (const auto running = running_.extract(ticket)) running.mapped().reply(ReplyControl::done());
 }
 
 void Commits::refused(std::uint64_t ticket, const std::string& why) {

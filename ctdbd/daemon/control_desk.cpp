@@ -38,9 +38,8 @@ ControlDesk::~ControlDesk() = default;
 void ControlDesk::asked(Client& client, const protocol::Header& header, Control control) {
     control.client_id = client.id();
     const bool wants_reply = (control.flags & protocol::control_flag::noreply) == 0;
-    const std::uint32_t destnode = header.destnode == protocol::pnn::current_node
-                                       ? daemon_.nodes.self()
-                                       : header.destnode;
+    const std::uint32_t destnode =
+        header.destnode == protocol::pnn::current_node ? daemon_.nodes.self() : header.destnode;
     if (!wants_reply && destnode != daemon_.nodes.self()) {
         tell(destnode, control);
         return;
@@ -120,12 +119,12 @@ void ControlDesk::carry_out_elsewhere(std::uint32_t pnn,
                                       ControlCall::Reply reply) {
     const std::uint32_t patience = daemon_.tunables[config::Tunable::control_timeout];
     const auto now = std::chrono::steady_clock::now();
-    pending_.emplace(++last_id_,
-                     Pending{.pnn = pnn,
-                             .client = client,
-                             .reply = std::move(reply),
-                             .deadline = patience == 0 ? std::chrono::steady_clock::time_point::max()
-                                                       : now + std::chrono::seconds(patience)});
+    pending_.emplace(
+        ++last_id_, Pending{.pnn = pnn,
+                            .client = client,
+                            .reply = std::move(reply),
+                            .deadline = patience == 0 ? std::chrono::steady_clock::time_point::max()
+                                                      : now + std::chrono::seconds(patience)});
     const std::array<Pnn, 1> to = {pnn};
     daemon_.cluster.send(to, ControlRequest{.id = last_id_,
                                             .opcode = control.opcode,
@@ -142,9 +141,7 @@ void ControlDesk::arrived(std::uint32_t from, const ControlAnswer& answer) {
     const auto reply = std::move(found->second.reply);
     pending_.erase(found);
     const bool done = answer.status == 0;
-    reply({.status = answer.status,
-           .data = done ? answer.data : Bytes(),
-           .error = answer.error});
+    reply({.status = answer.status, .data = done ? answer.data : Bytes(), .error = answer.error});
 }
 
 void ControlDesk::node_gone(std::uint32_t pnn) {

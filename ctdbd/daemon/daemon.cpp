@@ -9,9 +9,8 @@
 
 #include <algorithm>
 #include <array>
-#include <utility>
-
 #include <sys/time.h>
+#include <utility>
 
 namespace ctdbd::daemon {
 
@@ -66,18 +65,20 @@ Daemon::Daemon(boost::asio::io_context& context, Setup read, Past past, Logging&
       nodes(setup.nodes, setup.pnn, first_news(setup)),
       clients(context, setup.paths.socket, setup.paths.test_mode), disk(context),
       cluster(context, disk, cluster_settings(setup, past), *this),
-      messenger(context, clients, registrations, nodes, disk, cluster),
-      records(context, record_settings(setup),
-              [this](const auto& request) { cluster.ask(request); }),
-      databases(setup, tunables, disk, records,
+      messenger(clients, registrations, nodes, disk, cluster),
+      records(
+          context, record_settings(setup), [this](const auto& request) { cluster.ask(request); }),
+      databases(setup,
+                tunables,
+                disk,
+                records,
                 [this](DatabaseId id, statedb::Version version) {
                     cluster.ask([&](statedb::Databases& service, statedb::Outbox& out) {
                         service.durable(id, version, out);
                     });
                 }),
       attaching(context, *this), commits(context, *this), traverses(context, *this), calls(*this),
-      controls(context, *this), locks(context, *this), heartbeat_timer_(context),
-      patience_timer_(context) {
+      controls(context, *this), heartbeat_timer_(context), patience_timer_(context) {
     times_.started = times_.recovery_started = times_.recovery_finished = time_of_day();
     statistics.started = times_.started;
     databases.open_persistent(cluster.databases());
@@ -146,8 +147,8 @@ std::uint32_t Daemon::generation() const {
     const std::array<std::uint64_t, 4> name = {view.epoch, view.ring.seq,
                                                view.ring.representative.node,
                                                view.ring.representative.incarnation};
-    const std::uint32_t hash = protocol::hash(
-        {reinterpret_cast<const std::uint8_t*>(name.data()), sizeof name});
+    const std::uint32_t hash =
+        protocol::hash({reinterpret_cast<const std::uint8_t*>(name.data()), sizeof name});
     return std::max(hash, protocol::invalid_generation + 1);
 }
 
@@ -302,35 +303,30 @@ void Daemon::client_gone(Client& client) {
 
 void Daemon::perform(statedb::DatabaseEffect effect) {
     using namespace statedb;
-    std::visit(base::Match{
-                   [&](const Open& open) { databases.open(open.id, open.name, open.kind); },
-                   [&](const Close& close) { databases.close(close.id); },
-                   [&](Apply& apply) {
-                       if (DatabaseEntry* const entry = databases.find(apply.id))
-                           entry->committed->apply(apply.version, std::move(apply.writes));
-                   },
-                   [&](Replace& replace) {
-                       if (DatabaseEntry* const entry = databases.find(replace.id))
-                           entry->committed->replace(replace.version, std::move(replace.content));
-                   },
-                   [&](const Confirm& confirm) {
-                       if (DatabaseEntry* const entry = databases.find(confirm.id))
-                           entry->committed->confirm(confirm.version);
-                   },
-                   [&](const Attached& attached) {
-                       attaching.attached(attached.ticket, attached.id);
-                   },
-                   [&](const AttachRefused& refused) {
-                       attaching.refused(refused.ticket, refused.why);
-                   },
-                   [](const Detached&) {},
-                   [](const DetachRefused&) {},
-                   [&](const Committed& committed) { commits.committed(committed.ticket); },
-                   [&](const CommitRefused& refused) {
-                       commits.refused(refused.ticket, refused.why);
-                   },
-               },
-               effect);
+    std::visit(
+        base::Match{
+            [&](const Open& open) { databases.open(open.id, open.name, open.kind); },
+            [&](const Close& close) { databases.close(close.id); },
+            [&](Apply& apply) {
+                if (DatabaseEntry* const entry = databases.find(apply.id))
+                    entry->committed->apply(apply.version, std::move(apply.writes));
+            },
+            [&](Replace& replace) {
+                if (DatabaseEntry* const entry = databases.find(replace.id))
+                    entry->committed->replace(replace.version, std::move(replace.content));
+            },
+            [&](const Confirm& confirm) {
+                if (DatabaseEntry* const entry = databases.find(confirm.id))
+                    entry->committed->confirm(confirm.version);
+            },
+            [&](const Attached& attached) { attaching.attached(attached.ticket, attached.id); },
+            [&](const AttachRefused& refused) { attaching.refused(refused.ticket, refused.why); },
+            [](const Detached&) {},
+            [](const DetachRefused&) {},
+            [&](const Committed& committed) { commits.committed(committed.ticket); },
+            [&](const CommitRefused& refused) { commits.refused(refused.ticket, refused.why); },
+        },
+        effect);
 }
 
 void Daemon::perform(statedb::RecordEffect effect) {
@@ -338,7 +334,7 @@ void Daemon::perform(statedb::RecordEffect effect) {
     look_at_recovery_mode();
 }
 
-void Daemon::perform(statedb::LockEffect effect) { locks.perform(effect); }
+void Daemon::perform(statedb::LockEffect effect) { (void)effect; }
 
 void Daemon::letter_arrived(Pnn from, Letter letter) {
     ++statistics.node_packets_recv;

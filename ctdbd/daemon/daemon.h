@@ -14,7 +14,6 @@
 #include "ctdbd/daemon/control_desk.h"
 #include "ctdbd/daemon/database_table.h"
 #include "ctdbd/daemon/disk_thread.h"
-#include "ctdbd/daemon/lock_desk.h"
 #include "ctdbd/daemon/logging.h"
 #include "ctdbd/daemon/messenger.h"
 #include "ctdbd/daemon/node_table.h"
@@ -50,9 +49,12 @@ public:
 
     // -- state that clients are told
     [[nodiscard]] protocol::RunState run_state() const;
+
     [[nodiscard]] protocol::RecoveryMode recovery_mode() const { return recovery_mode_; }
+
     [[nodiscard]] std::uint32_t generation() const;
     [[nodiscard]] protocol::VnnMap vnn_map() const;
+
     [[nodiscard]] const protocol::Uptime& times() const { return times_; }
 
     // Our own flags or abilities changed: the others are told.
@@ -93,7 +95,6 @@ public:
     Traverses traverses;
     Calls calls;
     ControlDesk controls;
-    LockDesk locks;
 
 private:
     void advance(protocol::RunState state);

@@ -47,8 +47,8 @@ DatabaseTable::DatabaseTable(const Setup& setup,
 
 TdbOptions DatabaseTable::options(const std::string& name, DatabaseKind kind) const {
     const config::Database& where = setup_.conf.database;
-    const fs::path& directory = kind == DatabaseKind::is_persistent ? where.persistent_directory
-                                                                    : where.volatile_directory;
+    const fs::path& directory =
+        kind == DatabaseKind::is_persistent ? where.persistent_directory : where.volatile_directory;
     using config::Tunable;
     return {.path = directory / fmt::format("{}.{}", name, setup_.pnn),
             .kind = kind,

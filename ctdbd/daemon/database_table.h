@@ -23,7 +23,7 @@ struct DatabaseEntry {
     std::string name;
     DatabaseKind kind = DatabaseKind::is_volatile;
     std::filesystem::path path;
-    std::uint8_t local_flags = 0; // READONLY, STICKY: this node's own
+    std::uint8_t local_flags = 0;             // READONLY, STICKY: this node's own
     std::unique_ptr<CommittedFile> committed; // persistent and replicated ones
     std::uint64_t age = 0;                    // counts attaches
     protocol::DbStatistics statistics;

@@ -28,8 +28,8 @@ public:
     // `job` on the thread, then `done` in the loop.
     void submit(Job job, Job done);
 
-    // `action` in a later turn of the loop, when all jobs submitted until now are done. Actions keep
-    // their order.
+    // `action` in a later turn of the loop, when all jobs submitted until now are done. Actions
+    // keep their order.
     void when_idle(Job action);
 
 private:

@@ -1,19 +1,16 @@
 #include "ctdbd/daemon/messenger.h"
 
-#include <boost/asio/post.hpp>
-
 #include <algorithm>
 #include <utility>
 
 namespace ctdbd::daemon {
 
-Messenger::Messenger(boost::asio::io_context& loop,
-                     Clients& clients,
+Messenger::Messenger(Clients& clients,
                      const Registrations& registrations,
                      const NodeTable& nodes,
                      DiskThread& disk,
                      Cluster& cluster)
-    : loop_(loop), clients_(clients), registrations_(registrations), nodes_(nodes), disk_(disk),
+    : clients_(clients), registrations_(registrations), nodes_(nodes), disk_(disk),
       cluster_(cluster) {}
 
 void Messenger::listen(Srvid srvid, Listener listener) { listeners_[srvid] = std::move(listener); }

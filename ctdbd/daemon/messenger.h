@@ -24,8 +24,7 @@ public:
     // The daemon listens, too.
     using Listener = std::function<void(const Bytes& data)>;
 
-    Messenger(boost::asio::io_context& loop,
-              Clients& clients,
+    Messenger(Clients& clients,
               const Registrations& registrations,
               const NodeTable& nodes,
               DiskThread& disk,
@@ -41,17 +40,18 @@ public:
     // To whoever registered the address here, but not to those who listen to everything.
     void deliver_private(Srvid srvid, const Bytes& data);
 
+    // To whoever listens on this node, now.
+    void deliver(Srvid srvid, const Bytes& data);
+
     // From another node.
     void arrived(const ClientMessage& message);
 
     // What every packet to a client says about where it comes from.
     [[nodiscard]] protocol::Header header(std::uint32_t reqid = 0) const;
+
     void set_generation(std::uint32_t generation) { generation_ = generation; }
 
 private:
-    void deliver(Srvid srvid, const Bytes& data);
-
-    boost::asio::io_context& loop_;
     Clients& clients_;
     const Registrations& registrations_;
     const NodeTable& nodes_;

@@ -327,23 +327,24 @@ struct RecordWorld::Reconciling {
 void RecordWorld::on(statedb::Reconcile effect) {
     turns_.clear();
     reconciling_ = std::make_shared<Reconciling>();
-    std::map<DatabaseId, std::vector<statedb::Reconcile::Owned>> by_database;
+    std::map<DatabaseId, std::vector<statedb::Reconcile::Kept>> by_database;
     for (const auto& [id, file] : files_)
         by_database[id];
-    for (auto& owned : effect.owned)
-        by_database[owned.record.db].push_back(std::move(owned));
+    for (auto& kept : effect.kept)
+        by_database[kept.record.db].push_back(std::move(kept));
     reconciling_->files = by_database.size();
-    for (const auto& [id, owned] : by_database)
-        reconcile(id, owned);
+    for (const auto& [id, kept] : by_database)
+        reconcile(id, kept);
     if (!by_database.empty()) return;
     ask_([](statedb::Records& records, statedb::Outbox& out) { records.reconciled({}, out); });
 }
 
-void RecordWorld::reconcile(DatabaseId id, const std::vector<statedb::Reconcile::Owned>& owned) {
-    const auto finish = [this, mine = reconciling_](std::vector<RecordName> missing) {
+void RecordWorld::reconcile(DatabaseId id, const std::vector<statedb::Reconcile::Kept>& kept) {
+    const auto finish = [this, mine = reconciling_](const std::vector<RecordName>& missing) {
         if (mine != reconciling_) return; // another state was loaded meanwhile
         mine->missing.insert(mine->missing.end(), missing.begin(), missing.end());
         if (--mine->files > 0) return;
+        std::sort(mine->missing.begin(), mine->missing.end());
         ask_([&](statedb::Records& records, statedb::Outbox& out) {
             records.reconciled(mine->missing, out);
         });
@@ -352,31 +353,39 @@ void RecordWorld::reconcile(DatabaseId id, const std::vector<statedb::Reconcile:
     VolatileFile* const file = find(id);
     if (file == nullptr) {
         std::vector<RecordName> all;
-        for (const auto& entry : owned)
+        for (const auto& entry : kept)
             all.push_back(entry.record);
-        finish(std::move(all));
+        finish(all);
         return;
     }
-    file->barrier([this, file, owned, finish] {
-        std::map<std::string, std::pair<protocol::LtdbHeader, Bytes>> kept;
-        for (const auto& [record, grant] : owned) {
-            const auto value = file->file().fetch(key_of(record));
-            const auto header = value ? protocol::read_ltdb_header(value->span()) : std::nullopt;
-            if (!header || header->rsn != grant) continue;
-            kept[record.key] = {{grant, settings_.pnn, header->flags}, data_of(*value)};
+    file->barrier([this, file, kept, finish] { finish(keep_only(*file, kept)); });
+}
+
+// Empties the file but for these records, as far as it has them; returns those that it lacks.
+std::vector<RecordName>
+RecordWorld::keep_only(VolatileFile& file,
+                       const std::vector<statedb::Reconcile::Kept>& kept) const {
+    struct Survivor {
+        const RecordName& record;
+        Here here;
+    };
+
+    std::vector<Survivor> survivors;
+    std::vector<RecordName> missing;
+    for (const auto& [record, grant, is_ours] : kept) {
+        const auto value = file.file().fetch(key_of(record));
+        const auto header = value ? protocol::read_ltdb_header(value->span()) : std::nullopt;
+        if (!header || header->rsn != grant) {
+            missing.push_back(record);
+            continue;
         }
-        file->file().wipe();
-        std::vector<RecordName> missing;
-        for (const auto& [record, grant] : owned) {
-            const auto found = kept.find(record.key);
-            if (found == kept.end())
-                missing.push_back(record);
-            else
-                file->file().store(key_of(record), found->second.first,
-                                   found->second.second.span());
-        }
-        finish(std::move(missing));
-    });
+        const std::uint32_t dmaster = is_ours ? settings_.pnn : protocol::pnn::unknown;
+        survivors.push_back({record, {{grant, dmaster, header->flags}, data_of(*value)}});
+    }
+    file.file().wipe();
+    for (const Survivor& survivor : survivors)
+        file.file().store(key_of(survivor.record), survivor.here.header, survivor.here.data.span());
+    return missing;
 }
 
 // -- turns

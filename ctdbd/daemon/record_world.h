@@ -121,7 +121,9 @@ private:
     void look(const RecordName& record, bool again);
     void answer_waiters(const RecordName& record, const Here& here);
     void look_again_everywhere();
-    void reconcile(DatabaseId id, const std::vector<statedb::Reconcile::Owned>& owned);
+    void reconcile(DatabaseId id, const std::vector<statedb::Reconcile::Kept>& kept);
+    [[nodiscard]] std::vector<RecordName>
+    keep_only(VolatileFile& file, const std::vector<statedb::Reconcile::Kept>& kept) const;
     void note_copy(const RecordName& record, std::optional<statedb::Grant> rsn);
 
     void begin_turn(const RecordName& record, std::size_t callers, const Bytes& data);

@@ -54,6 +54,7 @@ struct Past {
 // config::ConfigError, unless totem.conf says `new identity`.
 [[nodiscard]] Past read_past(const Setup& setup, const StateFiles& files);
 
-[[nodiscard]] net::NodeOptions ring_options(const Setup& setup, const StateFiles& files, bool new_identity);
+[[nodiscard]] net::NodeOptions
+ring_options(const Setup& setup, const StateFiles& files, bool new_identity);
 
 } // namespace ctdbd::daemon

@@ -31,7 +31,8 @@ void after(boost::asio::io_context& loop,
 
 } // namespace
 
-Traverses::Traverses(boost::asio::io_context& loop, Daemon& daemon) : loop_(loop), daemon_(daemon) {}
+Traverses::Traverses(boost::asio::io_context& loop, Daemon& daemon)
+    : loop_(loop), daemon_(daemon) {}
 
 Traverses::~Traverses() { *alive_ = false; }
 
@@ -146,8 +147,7 @@ void Traverses::node_gone(Pnn pnn) {
 // -- what this node contributes
 
 void Traverses::arrived(Pnn from, const TraverseStart& start) {
-    const auto patience =
-        std::chrono::seconds(daemon_.tunables[config::Tunable::traverse_timeout]);
+    const auto patience = std::chrono::seconds(daemon_.tunables[config::Tunable::traverse_timeout]);
     scans_[{from, start.id}] = {.origin = from,
                                 .id = start.id,
                                 .db = start.db,
@@ -204,8 +204,7 @@ void Traverses::fill(Scan& scan, VolatileFile& file, TraverseRecords& piece) {
     std::erase_if(scan.skipped, [&](std::size_t chain) {
         return size < piece_size_max && file.file().try_scan_chain(chain, take);
     });
-    const std::size_t end =
-        std::min(file.file().chains(), scan.next_chain + chains_in_a_turn);
+    const std::size_t end = std::min(file.file().chains(), scan.next_chain + chains_in_a_turn);
     for (; scan.next_chain < end && size < piece_size_max; ++scan.next_chain)
         if (!file.file().try_scan_chain(scan.next_chain, take))
             scan.skipped.push_back(scan.next_chain);

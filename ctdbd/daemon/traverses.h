@@ -7,6 +7,7 @@
 // client would wait for it for ever.
 #pragma once
 
+#include "ctdbd/daemon/cluster.h"
 #include "ctdbd/daemon/control_desk.h"
 #include "ctdbd/daemon/letters.h"
 #include "ctdbd/daemon/record_world.h"

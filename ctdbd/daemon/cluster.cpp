@@ -1,0 +1,289 @@
+#include "ctdbd/daemon/cluster.h"
+
+#include "base/match.h"
+#include "ctdbd/daemon/post.h"
+#include "net/file.h"
+
+#include <boost/asio/error.hpp>
+#include <spdlog/spdlog.h>
+
+#include <array>
+#include <chrono>
+#include <deque>
+#include <unistd.h>
+#include <utility>
+#include <vector>
+
+namespace ctdbd::daemon {
+
+namespace {
+
+using namespace std::chrono_literals;
+using totem::Instant;
+
+constexpr std::size_t events_in_a_turn = 256; // of the loop: clients want to be heard, too
+constexpr auto resigning_max = 2s;            // then the ring is left with our vote in it
+
+Instant monotonic_now() {
+    return Instant(std::chrono::duration_cast<base::Duration>(
+        std::chrono::steady_clock::now().time_since_epoch()));
+}
+
+std::chrono::steady_clock::time_point on_steady_clock(Instant instant) {
+    return std::chrono::steady_clock::time_point(
+        std::chrono::duration_cast<std::chrono::steady_clock::duration>(
+            instant.time_since_epoch()));
+}
+
+statedb::HostSettings host_settings(const ClusterSettings& settings) {
+    statedb::HostSettings host;
+    for (const auto& [node, address] : settings.node.addresses)
+        host.nodes.push_back(node);
+    host.rule = settings.quorum;
+    return host;
+}
+
+} // namespace
+
+struct Cluster::State {
+    boost::asio::io_context& loop;
+    DiskThread& disk;
+    ClusterWorld& world;
+    std::filesystem::path votes;
+    net::Node node;
+    statedb::Locks locks;
+    statedb::Databases databases;
+    statedb::Records records;
+    Post post;
+    std::array<statedb::StateMachine*, 4> services;
+    statedb::History stored; // the history that is on disk, as far as we know
+    statedb::Host host;
+    boost::asio::posix::stream_descriptor events;
+    boost::asio::steady_timer deadline_timer, resign_timer;
+    ClusterView view;
+    bool started = false;
+    bool settling = false; // effects are being performed: whoever adds some need not see to them
+    bool no_room = false;  // the ring refused a message; RoomAvailable will come
+    bool congested = false;
+    bool leaving = false, left = false;
+    std::shared_ptr<bool> alive = std::make_shared<bool>(true);
+
+    State(boost::asio::io_context& context,
+          DiskThread& disk_thread,
+          ClusterSettings settings,
+          ClusterWorld& daemon)
+        : loop(context), disk(disk_thread), world(daemon), votes(settings.votes),
+          node(settings.node), locks(node.self()), databases(node.self()),
+          records({.self = node.self()}),
+          post(node.self().node), services{&locks, &databases, &records, &post},
+          stored(settings.history),
+          host(with_self(host_settings(settings)), settings.history, services),
+          events(context, dup(node.event_fd())), deadline_timer(context), resign_timer(context) {}
+
+    statedb::HostSettings with_self(statedb::HostSettings settings) const {
+        settings.self = node.self();
+        return settings;
+    }
+
+    void watch_events();
+    void handle(net::Event&& event);
+    void settle();
+    [[nodiscard]] bool perform_effects();
+    void submit_what_waits();
+    void store_history();
+    void leave_when_resigned();
+    void look_at_view();
+    void set_deadline();
+
+    template <class Service>
+    void ask(Service& service, const std::function<void(Service&, statedb::Outbox&)>& request) {
+        request(service, host.outbox(monotonic_now()));
+        settle();
+    }
+};
+
+// -- from the ring
+
+void Cluster::State::watch_events() {
+    events.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                      [this, alive = alive](const boost::system::error_code& error) {
+                          if (error || !*alive) return;
+                          node.poll([this](net::Event&& event) { handle(std::move(event)); },
+                                    events_in_a_turn);
+                          watch_events();
+                      });
+}
+
+void Cluster::State::handle(net::Event&& event) {
+    const Instant now = monotonic_now();
+    std::visit(
+        base::Match{
+            [&](const totem::Delivery& delivery) { host.deliver(now, delivery); },
+            [&](const totem::Configuration& configuration) { host.configured(now, configuration); },
+            [&](const net::Interrupted&) { host.interrupted(now); },
+            [&](const net::RoomAvailable&) { no_room = false; },
+            [&](const net::Left&) {
+                left = true;
+                world.left_the_ring();
+            },
+            [&](const net::Broken& broken) { world.ring_broke(broken.why); },
+        },
+        event);
+    settle();
+}
+
+// -- until nothing is left to do
+
+void Cluster::State::settle() {
+    if (!started || std::exchange(settling, true)) return;
+    while (perform_effects()) {
+    }
+    settling = false;
+    store_history();
+    submit_what_waits();
+    leave_when_resigned();
+    look_at_view();
+    set_deadline();
+    if (const auto alarm = host.take_alarm()) spdlog::error("{}", *alarm);
+}
+
+// The databases first: a record may be in one that was attached by the same delivery.
+bool Cluster::State::perform_effects() {
+    bool any = false;
+    const auto perform_all = [&](auto effects) {
+        any = any || !effects.empty();
+        for (auto& effect : effects)
+            world.perform(std::move(effect));
+    };
+    perform_all(databases.take_effects());
+    perform_all(records.take_effects());
+    perform_all(locks.take_effects());
+    for (Post::Arrived& arrived : post.take_arrived()) {
+        any = true;
+        if (auto letter = decode_letter(arrived.letter))
+            world.letter_arrived(pnn_of(arrived.from), std::move(*letter));
+    }
+    return any;
+}
+
+void Cluster::State::submit_what_waits() {
+    while (!no_room) {
+        const statedb::Host::Pending* const pending = host.next_submission();
+        if (pending == nullptr) break;
+        if (node.submit(pending->payload, pending->guarantee))
+            host.pop_submission();
+        else
+            no_room = true;
+    }
+    if (std::exchange(congested, host.congested()) != congested) world.congested(congested);
+}
+
+// The ring may only be told a history that is on the disk.
+void Cluster::State::store_history() {
+    while (auto history = host.history_to_store()) {
+        const auto encoded = statedb::encode(*history);
+        disk.submit([path = votes, encoded] { net::durable_write(path, encoded.span()); },
+                    [this, alive = alive, hint = statedb::hint_of(*history)] {
+                        if (!*alive) return;
+                        node.set_hint(hint);
+                        host.history_stored(monotonic_now());
+                        settle();
+                    });
+    }
+}
+
+void Cluster::State::leave_when_resigned() {
+    if (!leaving || left || !host.resigned()) return;
+    left = true;
+    resign_timer.cancel();
+    node.leave();
+}
+
+void Cluster::State::look_at_view() {
+    const statedb::HostStatus status = host.status();
+    ClusterView now{.phase = status.phase,
+                    .epoch = status.epoch,
+                    .ring = status.ring,
+                    .members = status.members,
+                    .quorum = status.quorum};
+    if (now == view) return;
+    const ClusterView before = std::exchange(view, std::move(now));
+    world.view_changed(before, view);
+}
+
+void Cluster::State::set_deadline() {
+    const auto deadline = host.deadline();
+    if (!deadline) return;
+    deadline_timer.expires_at(on_steady_clock(*deadline));
+    deadline_timer.async_wait([this, alive = alive](const boost::system::error_code& error) {
+        if (error || !*alive) return;
+        host.tick(monotonic_now());
+        settle();
+    });
+}
+
+// -- Cluster
+
+Cluster::Cluster(boost::asio::io_context& loop,
+                 DiskThread& disk,
+                 ClusterSettings settings,
+                 ClusterWorld& world)
+    : state_(std::make_unique<State>(loop, disk, std::move(settings), world)) {}
+
+Cluster::~Cluster() { *state_->alive = false; }
+
+statedb::Databases& Cluster::databases() { return state_->databases; }
+
+void Cluster::start() {
+    state_->started = true;
+    // A node without votes has none on the disk either: the file says from now on that it lives.
+    if (!std::filesystem::exists(state_->votes))
+        net::durable_write(state_->votes, statedb::encode(state_->stored).span());
+    state_->node.start(statedb::hint_of(state_->stored));
+    state_->watch_events();
+    state_->settle();
+}
+
+void Cluster::ask(const std::function<void(statedb::Databases&, statedb::Outbox&)>& request) {
+    state_->ask(state_->databases, request);
+}
+
+void Cluster::ask(const std::function<void(statedb::Records&, statedb::Outbox&)>& request) {
+    state_->ask(state_->records, request);
+}
+
+void Cluster::ask(const std::function<void(statedb::Locks&, statedb::Outbox&)>& request) {
+    state_->ask(state_->locks, request);
+}
+
+void Cluster::send(std::span<const Pnn> to, const Letter& letter) {
+    std::vector<totem::NodeId> nodes;
+    for (const Pnn pnn : to)
+        nodes.push_back(pnn + 1);
+    state_->post.send(nodes, encode(letter), state_->host.outbox(monotonic_now()));
+    state_->settle();
+}
+
+const ClusterView& Cluster::view() const { return state_->view; }
+
+const statedb::Locks& Cluster::locks() const { return state_->locks; }
+
+const statedb::Records& Cluster::records() const { return state_->records; }
+
+net::NodeReport Cluster::report() const { return state_->node.report(); }
+
+statedb::HostStatus Cluster::status() const { return state_->host.status(); }
+
+void Cluster::leave() {
+    if (std::exchange(state_->leaving, true)) return;
+    state_->host.resign(monotonic_now());
+    state_->resign_timer.expires_after(resigning_max);
+    state_->resign_timer.async_wait(
+        [state = state_.get(), alive = state_->alive](const boost::system::error_code& error) {
+            if (error || !*alive || std::exchange(state->left, true)) return;
+            state->node.leave();
+        });
+    state_->settle();
+}
+
+} // namespace ctdbd::daemon

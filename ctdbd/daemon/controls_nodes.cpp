@@ -1,0 +1,163 @@
+// Controls about nodes: who we are, who is there, in which state (ctdb-wire.md 3.3.1, 3.3.8).
+#include "ctdbd/daemon/daemon.h"
+
+#include <spdlog/spdlog.h>
+
+#include <array>
+#include <unistd.h>
+
+namespace ctdbd::daemon {
+
+namespace {
+
+using protocol::Opcode;
+using protocol::ReplyControl;
+
+// -- the answer is the status
+
+ControlOutcome get_pnn(const ControlCall& call) {
+    return ReplyControl::with_status(static_cast<std::int32_t>(call.daemon.nodes.self()));
+}
+
+ControlOutcome get_pid(const ControlCall& /*call*/) { return ReplyControl::with_status(getpid()); }
+
+ControlOutcome ping(const ControlCall& call) {
+    return ReplyControl::with_status(static_cast<std::int32_t>(call.daemon.clients.size()));
+}
+
+ControlOutcome get_recmode(const ControlCall& call) {
+    return ReplyControl::with_status(static_cast<std::int32_t>(call.daemon.recovery_mode()));
+}
+
+// -- maps and states
+
+ControlOutcome get_nodemap(const ControlCall& call) {
+    return ReplyControl::done(protocol::encode(call.daemon.nodes.map()));
+}
+
+ControlOutcome get_nodes_file(const ControlCall& call) {
+    try {
+        const auto lines = config::load_nodes(call.daemon.setup.paths.nodes);
+        return ReplyControl::done(protocol::encode(config::node_map_of(lines)));
+    } catch (const config::ConfigError& error) {
+        spdlog::error("{}", error.what());
+        return refused(error.what());
+    }
+}
+
+ControlOutcome getvnnmap(const ControlCall& call) {
+    return ReplyControl::done(protocol::encode(call.daemon.vnn_map()));
+}
+
+ControlOutcome get_runstate(const ControlCall& call) {
+    return ReplyControl::done(protocol::encode(call.daemon.nodes.own().runstate));
+}
+
+ControlOutcome get_capabilities(const ControlCall& call) {
+    return ReplyControl::done(protocol::encode(call.daemon.nodes.own().capabilities));
+}
+
+ControlOutcome uptime(const ControlCall& call) {
+    protocol::Uptime times = call.daemon.times();
+    times.now = time_of_day();
+    return ReplyControl::done(protocol::encode(times));
+}
+
+ControlOutcome get_reclock_file(const ControlCall& call) {
+    const std::string& lock = call.daemon.setup.conf.cluster.lock;
+    return ReplyControl::done(
+        protocol::encode_string(lock.empty() ? std::nullopt : std::optional(lock)));
+}
+
+// -- what this daemon does not host yet: an empty list is the truth
+
+ControlOutcome get_ifaces(const ControlCall& /*call*/) {
+    return ReplyControl::done(protocol::encode(protocol::IfaceList{}));
+}
+
+ControlOutcome get_public_ips(const ControlCall& /*call*/) {
+    return ReplyControl::done(protocol::encode(protocol::PublicIpList{}));
+}
+
+// Not a public address, so there is nothing to remember (ctdb-wire.md 3.3.8).
+ControlOutcome tcp_client(const ControlCall& /*call*/) { return ReplyControl::done(); }
+
+// -- changes
+
+ControlOutcome set_capability(const ControlCall& call, std::uint32_t capability) {
+    const auto role = protocol::decode<std::uint32_t>(call.control.data);
+    if (!role) return refused(fmt::format("{}", role.error()));
+    if (call.daemon.nodes.set_own_capability(capability, *role != 0)) call.daemon.tell_news();
+    return ReplyControl::done();
+}
+
+ControlOutcome set_lmasterrole(const ControlCall& call) {
+    return set_capability(call, protocol::capability::lmaster);
+}
+
+ControlOutcome set_recmasterrole(const ControlCall& call) {
+    return set_capability(call, protocol::capability::leader);
+}
+
+ControlOutcome change_flags(const ControlCall& call, std::uint32_t set, std::uint32_t cleared) {
+    if (call.daemon.nodes.set_own_flags(set, cleared)) call.daemon.tell_news();
+    return ReplyControl::done();
+}
+
+ControlOutcome disable_node(const ControlCall& call) {
+    return change_flags(call, protocol::node_flag::permanently_disabled, 0);
+}
+
+ControlOutcome enable_node(const ControlCall& call) {
+    return change_flags(call, 0, protocol::node_flag::permanently_disabled);
+}
+
+// No reply: the client sees its connection end (ctdb-behaviour.md 5.14).
+ControlOutcome shutdown(const ControlCall& call) {
+    call.daemon.shut_down(0, fmt::format("asked to by a client of node {}", call.from));
+    return std::nullopt;
+}
+
+// -- log level
+
+ControlOutcome get_debug(const ControlCall& call) {
+    const auto level = static_cast<std::int32_t>(call.daemon.logging.level());
+    return ReplyControl::done(protocol::encode(level));
+}
+
+ControlOutcome set_debug(const ControlCall& call) {
+    const auto level = protocol::decode<std::int32_t>(call.control.data);
+    if (!level) return refused(fmt::format("{}", level.error()));
+    call.daemon.logging.set_level(protocol::debug_level_of(*level));
+    return ReplyControl::done();
+}
+
+constexpr auto rows = std::to_array<ControlRow>({
+    {Opcode::get_pnn, get_pnn},
+    {Opcode::get_pid, get_pid},
+    {Opcode::ping, ping},
+    {Opcode::get_recmode, get_recmode},
+    {Opcode::get_nodemap, get_nodemap},
+    {Opcode::get_nodes_file, get_nodes_file},
+    {Opcode::getvnnmap, getvnnmap},
+    {Opcode::get_runstate, get_runstate},
+    {Opcode::get_capabilities, get_capabilities},
+    {Opcode::uptime, uptime},
+    {Opcode::get_reclock_file, get_reclock_file},
+    {Opcode::get_ifaces, get_ifaces},
+    {Opcode::get_public_ips, get_public_ips},
+    {Opcode::tcp_client, tcp_client},
+    {Opcode::set_lmasterrole, set_lmasterrole},
+    {Opcode::set_recmasterrole, set_recmasterrole},
+    {Opcode::disable_node, disable_node},
+    {Opcode::enable_node, enable_node},
+    {Opcode::shutdown, shutdown},
+    {Opcode::get_debug, get_debug},
+    {Opcode::set_debug, set_debug},
+});
+
+} // namespace
+
+std::span<const ControlRow> node_controls() { return rows; }
+
+} // namespace ctdbd::daemon
