@@ -128,8 +128,12 @@ bool Protocol::merge(ProcessorId from, const Join& join) {
         refuses_us |= view.failed && view.id == self_;
     }
     if (refuses_us) return add_failed(from) || changed; // its other opinions are not taken over
-    for (const JoinView& view : join.processors)
-        if (view.failed) changed |= add_failed(view.id);
+    for (const JoinView& view : join.processors) {
+        if (!view.failed) continue;
+        changed |= add_failed(view.id);
+        if (join.reason == JoinReason::failure_to_receive && installed_.has_member(view.id))
+            session_.deaf.insert(view.id);
+    }
     return changed;
 }
 

@@ -31,6 +31,11 @@ void Protocol::install(Recovery& at) {
         if (!at.ring.has_member(id) && !session_.departed.contains(id))
             suspicion_.disagreed(id, now_);
 
+    // Who was expelled for deafness is refused by all, not only by the member that noticed: or its
+    // next JOIN would come back in by the others (4.7).
+    for (const ProcessorId id : session_.deaf)
+        if (!at.ring.has_member(id) && !suspicion_.refuses(id, now_)) suspicion_.expelled(id, now_);
+
     at.ring.start_delivery_after(at.install_seq); // wrapped packets were for the old ring
     installed_ = std::move(at.ring);
     ever_installed_ = true;

@@ -233,6 +233,7 @@ public:
         TokenSeq last_token_seq;
         std::uint64_t high_ring_seq = 0;
         std::vector<ProcessorId> obligation;
+        std::vector<ProcessorId> candidates; // whom we would form a ring with; empty in Operational
         std::size_t packets_held = 0;
         std::size_t queue_bytes = 0;
     };

@@ -186,6 +186,10 @@ Processor::View Protocol::view() const {
     view.high_ring_seq = high_ring_seq_;
     view.obligation.assign(obligation_.begin(), obligation_.end());
     view.queue_bytes = queue_.bytes();
+    if (phase() != Phase::operational) {
+        const Processors candidates = session_.candidates();
+        view.candidates.assign(candidates.begin(), candidates.end());
+    }
     return view;
 }
 

@@ -173,8 +173,12 @@ void Protocol::recovery_visit(Recovery& at, Token&& token) {
     at.token_loss_at = now_ + settings_.token_loss_for(at.ring.size());
     outbox_.clear();
     OldPackets source(at.queue, installed_.window());
-    at.ring.visit(token, {}, source, outbox_, now_); // the original protocol: no acceleration (D8)
-    token.idle_hops = 0;                             // nobody rests before all have installed
+    // The original protocol, no acceleration (D8). But once all have reported, members before us
+    // may be Operational, and their packets come behind the token: those are not lost (4.9, rule
+    // 3).
+    const Ring::Manner manner{.accelerated = at.counting_visits > 0};
+    at.ring.visit(token, manner, source, outbox_, now_);
+    token.idle_hops = 0; // nobody rests before all have installed
     statistics_.retransmissions += at.ring.answers_in_visit();
     count_visit(at, token);
     at.ring.settle_visit(token);

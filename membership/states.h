@@ -42,6 +42,7 @@ struct Session {
     Processors proc_set, fail_set;
     Processors heard;    // who spoke to us in this session
     Processors about;    // because of whom it was started or extended (5.10)
+    Processors deaf;     // expelled by another member for failure to receive
     Processors departed; // left cleanly, unreachable, or outlived by a newer incarnation
     bool consensus_expired = false;
 
