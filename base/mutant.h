@@ -13,19 +13,27 @@ enum class Mutant {
     none,
 #define TOTEM_MUTANT(name, breaks) name,
 #include "base/mutants.inc"
+#include "base/mutants_statedb.inc"
 #undef TOTEM_MUTANT
 };
+
+// What a mutant's bug is in: decides which workload can notice it.
+enum class MutantOf { nothing, ring, statedb };
 
 struct MutantName {
     Mutant mutant;
     std::string_view name;
     std::string_view breaks; // one line: what the bug is
+    MutantOf of;
 };
 
 inline constexpr auto all_mutants = std::to_array<MutantName>({
-    {Mutant::none, "none", "nothing: the product itself"},
-#define TOTEM_MUTANT(name, breaks) {Mutant::name, #name, breaks},
+    {Mutant::none, "none", "nothing: the product itself", MutantOf::nothing},
+#define TOTEM_MUTANT(name, breaks) {Mutant::name, #name, breaks, MutantOf::ring},
 #include "base/mutants.inc"
+#undef TOTEM_MUTANT
+#define TOTEM_MUTANT(name, breaks) {Mutant::name, #name, breaks, MutantOf::statedb},
+#include "base/mutants_statedb.inc"
 #undef TOTEM_MUTANT
 });
 

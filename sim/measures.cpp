@@ -31,11 +31,17 @@ void Measures::on_event(const trace::Event& event) {
         last_regular_ = event.at;
         if (!healed_) last_regular_broken_ = event.at;
         ring_of_[event.who] = regular->members;
+        const auto interrupted = interrupted_.find(event.who);
+        if (interrupted == interrupted_.end()) return;
+        if (!healed_)
+            interruption_max_ = std::max(interruption_max_, event.at - interrupted->second);
+        interrupted_.erase(interrupted);
     } else if (std::holds_alternative<trace::Start>(event.body)) {
         delivered_by_[event.who] = 0;
     } else if (std::holds_alternative<trace::Crash>(event.body)) {
         delivered_by_.erase(event.who);
         ring_of_.erase(event.who);
+        interrupted_.erase(event.who);
     } else if (const auto* submit = std::get_if<trace::Submit>(&event.body)) {
         submitted_.emplace(submit->message, event.at);
     } else if (const auto* deliver = std::get_if<trace::Deliver>(&event.body)) {
@@ -60,6 +66,11 @@ void Measures::on_sent(NodeId node, const Packet& packet) {
 
 void Measures::on_fault(Instant at) {
     if (!first_fault_) first_fault_ = at;
+}
+
+void Measures::on_interrupted(const trace::Life& who, Instant at) {
+    ++interruptions_[who.node];
+    interrupted_.emplace(who, at);
 }
 
 void Measures::note_components() {
@@ -94,6 +105,7 @@ std::map<std::string, double> Measures::all() const {
             {"recovered_ms", between(first_fault_, last_regular_broken_)},
             {"healed_ms", between(healed_, last_regular_)},
             {"interruptions", most(interruptions_)},
+            {"interruption_max_ms", milliseconds(interruption_max_)},
             {"joins_per_node", most(joins_)},
             {"joins", sent(PacketType::join)},
             {"tokens", sent(PacketType::token)},

@@ -8,6 +8,7 @@
 //   recovered_ms          from the first fault to the last regular configuration before the heal
 //   healed_ms             from the heal to the last regular configuration; 0: none came
 //   interruptions         most often that one process left Operational
+//   interruption_max_ms   longest time from then to the next regular configuration, before the heal
 //   joins_per_node        most JOINs that one node sent
 //   joins, tokens, data, hurries, probes, leaves, holds, commits     packets sent by all
 //   tokens_per_second     sent by all, over the whole run
@@ -36,7 +37,7 @@ public:
     void on_sent(NodeId node, const Packet& packet);
     void on_fault(Instant at);
 
-    void on_interrupted(NodeId node) { ++interruptions_[node]; }
+    void on_interrupted(const trace::Life& who, Instant at);
 
     void on_overrun() { ++overruns_; }
 
@@ -60,6 +61,8 @@ private:
     std::map<trace::RingName, std::set<NodeId>> whole_; // who installed a ring of all nodes
     std::optional<Instant> formed_, first_fault_, healed_, last_regular_, last_regular_broken_;
     std::map<NodeId, std::uint64_t> interruptions_;
+    std::map<trace::Life, Instant> interrupted_; // those who are just now
+    Duration interruption_max_{};
     std::array<std::uint64_t, 16> sent_{}; // by PacketType
     std::map<NodeId, std::uint64_t> joins_;
     std::uint64_t retransmissions_ = 0, overruns_ = 0, refused_ = 0, delivered_ = 0;

@@ -170,6 +170,8 @@ void Network::send_one(Instant departs,
             return;
         }
         extra += condition.slower + chance_.between(Duration{}, condition.slower_by_chance);
+        // Only some types are slow (a middlebox, a queue of their own): the others overtake them.
+        if (condition.types != every_type && extra > Duration{}) in_order = false;
         if (chance_.chance(condition.reorder)) {
             extra += chance_.between(Duration{}, condition.reorder_by);
             in_order = false;

@@ -287,7 +287,7 @@ void World::delivering(const Node& node, const Configuration& configuration) {
     white_box_.delivering(*node.processor(), configuration);
 }
 
-void World::interrupted(const Node& node) { measures_.on_interrupted(node.id()); }
+void World::interrupted(const Node& node) { measures_.on_interrupted(node.who(), now()); }
 
 void World::retire(const membership::Processor& processor) {
     for (std::size_t row = 0; row < membership::Coverage::rows; ++row)

@@ -56,12 +56,8 @@ WhiteBox::WhiteBox(const Population& population, const Settings& settings, std::
     : population_(population), packets_max_(0),
       // One message always fits an empty queue, however large it is.
       queue_bytes_max_(std::max(settings.queue_bytes_max, message_size_max)) {
-    // 8.2, and what it leaves out: between aru and the horizon of what may be forgotten lie up to
-    // two rotations, in each of which a starved member may exceed the window by one packet (P27).
     for (std::size_t members = 1; members <= nodes; ++members) {
-        const std::size_t rotation = std::max<std::size_t>(settings.window_for(members), members);
-        const std::size_t one_ring =
-            settings.outstanding_max_for(members) + settings.visit_max_for(members) + 2 * rotation;
+        const std::size_t one_ring = settings.held_max_for(members);
         packets_max_ = std::max(packets_max_, 2 * one_ring); // the installed and the candidate
     }
 }
@@ -137,6 +133,17 @@ void WhiteBox::judge_safe_horizon(const Processor& processor, const View& view) 
     }
 }
 
+// 5.6: a processor helps to form a ring of exactly those whom it agreed to form one with.
+void WhiteBox::judge_agreement(const Processor& processor, const CommitToken& commit) {
+    const View view = processor.view();
+    if (view.phase == Phase::operational || view.candidate != commit.ring) return;
+    if (view.candidates != commit.members)
+        throw Violation{"5.6",
+                        fmt::format("processor {} takes part in ring {}, to whose members it did "
+                                    "not agree",
+                                    describe(processor.self()), describe(commit.ring))};
+}
+
 // W1: a token has one sender and one content; W5: a place in a ring holds one packet.
 void WhiteBox::sending(const Processor& processor, const Packet& packet, const Bytes& body) {
     const auto compare = [&](auto& known, const RingId& ring, std::uint64_t number,
@@ -149,6 +156,8 @@ void WhiteBox::sending(const Processor& processor, const Packet& packet, const B
                                         number, describe(ring), describe(found->second.sender),
                                         describe(processor.self()))};
     };
+    if (const auto* commit = std::get_if<CommitToken>(&packet))
+        return judge_agreement(processor, *commit);
     if (const auto* token = std::get_if<Token>(&packet)) {
         Digest digest;
         digest.mix(body.span());

@@ -1,6 +1,6 @@
 // What a trace cannot show: the simulator looks into all processors at once and holds them to the
-// invariants of totem.md 9.4 (W1, W3 to W5, W8 to W10), to the other half of P20 (what is
-// delivered safe, all others hold at that very moment) and to P24 (bounded memory).
+// invariants of totem.md 9.4 (W1, W3 to W6, W8 to W10), to the agreement of 5.6, to the other half
+// of P20 (what is delivered safe, all others hold at that very moment) and to P24 (bounded memory).
 //
 // It only looks, between steps, through Processor::view() and holds(); it throws the first
 // Violation.
@@ -53,6 +53,7 @@ private:
 
     void judge_alone(const membership::Processor& processor, const View& view, Watched& watched);
     void judge_safe_horizon(const membership::Processor& processor, const View& view);
+    void judge_agreement(const membership::Processor& processor, const CommitToken& commit);
     void judge_installed(const membership::Processor& processor, const Watched& watched);
 
     const Population& population_;
