@@ -28,15 +28,29 @@ bool all_filled(const CommitToken& commit) {
 
 // -- making and filling it
 
-void Protocol::create_commit(const Processors& candidates) {
+// Above all that any of us has seen, in steps of four (3.6).
+std::uint64_t Protocol::next_ring_seq(const Processors& candidates) const {
     std::uint64_t newest = high_ring_seq_;
     for (const ProcessorId id : candidates)
         if (const Acquaintance* who = acquaintances_.find(id))
             newest = std::max(newest, who->ring_seq);
-    // Above all that any of us has seen, in steps of four (3.6).
-    const std::uint64_t seq = mutated(Mutant::ring_seq_not_raised)
-                                  ? std::max<std::uint64_t>(newest, 1)
-                                  : (newest + 4 + 3) / 4 * 4;
+    if (mutated(Mutant::ring_seq_not_raised)) return std::max<std::uint64_t>(newest, 1);
+    return (newest + 4 + 3) / 4 * 4;
+}
+
+// A ring that we represent is numbered within our lease, so that no life of this node repeats a
+// number of another and names without the incarnation stay unique as well. The disk is seldom
+// needed, since leases are far ahead; and a disk that hangs must not keep the ring from forming
+// (ADR 0012).
+bool Protocol::lease_covers(Gather& at, std::uint64_t ring_seq) {
+    if (ring_seq <= lease_ || session_.lease_awaited) return true;
+    extend_lease(ring_seq);
+    if (!at.lease_wait_at) at.lease_wait_at = now_ + settings_.commit_wait / 2;
+    return false;
+}
+
+void Protocol::create_commit(const Processors& candidates) {
+    const std::uint64_t seq = next_ring_seq(candidates);
     CommitToken commit{.ring = {seq, self_},
                        .members = {candidates.begin(), candidates.end()},
                        .entries = std::vector<CommitEntry>(candidates.size())};
@@ -62,6 +76,7 @@ void Protocol::fill_entry(CommitToken& commit) {
              .hint = hint_};
     if (known == commit.old_rings.end()) commit.old_rings.push_back(installed_.id());
     if (mutated(Mutant::obligation_forgotten)) entry.obligation.clear();
+    if (mutated(Mutant::delivered_underreported)) entry.delivered = entry.safe_upto;
 
     // Ranges take what room is left, fairly: a truncated list costs duplicates, nothing else.
     const std::size_t unfilled = static_cast<std::size_t>(std::count_if(
@@ -99,8 +114,7 @@ void Protocol::enter_commit(CommitToken&& commit) {
 bool Protocol::acceptable(const CommitToken& commit) const {
     const Processors candidates = session_.candidates();
     const bool ours = std::equal(commit.members.begin(), commit.members.end(), candidates.begin(),
-                                 candidates.end()) ||
-                      mutated(Mutant::commit_members_unchecked);
+                                 candidates.end());
     if (!ours || !std::binary_search(commit.members.begin(), commit.members.end(), self_))
         return false;
     if (commit.ring.seq <= high_ring_seq_ || commit.ring.representative == self_) return false;

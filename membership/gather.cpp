@@ -166,7 +166,10 @@ void Protocol::check_consensus() {
     if (!is_subset(candidates, at->consensus)) return;
     // No hasty ring of one: the others may be about to answer.
     if (candidates.size() == 1 && !session_.consensus_expired && !others_are_gone()) return;
-    if (*candidates.begin() == self_) return create_commit(candidates);
+    if (*candidates.begin() == self_) {
+        if (lease_covers(*at, next_ring_seq(candidates))) create_commit(candidates);
+        return;
+    }
     if (at->commit_wait_at) return;
     at->commit_wait_at = now_ + settings_.commit_wait;
     at->consensus_at.reset();
@@ -201,6 +204,12 @@ bool Protocol::fire(Gather& at) {
     if (due(at.consensus_at)) {
         count(26);
         consensus_timeout(at);
+        return true;
+    }
+    if (due(at.lease_wait_at)) {
+        at.lease_wait_at.reset();
+        session_.lease_awaited = true;
+        check_consensus();
         return true;
     }
     if (due(at.commit_wait_at)) {

@@ -90,8 +90,7 @@ bool Protocol::verified(ProcessorId from) const {
 bool Protocol::is_stale(ProcessorId from, const Join& join) const {
     const Acquaintance* who = acquaintances_.find(from);
     if (who == nullptr) return false;
-    return who->gone || join.join_seq <= who->join_seq ||
-           (join.ring_seq < who->last_common && !mutated(Mutant::stale_join_accepted));
+    return who->gone || join.join_seq <= who->join_seq || join.ring_seq < who->last_common;
 }
 
 // A doubted processor that shows that it hears us gets in, a refused one does not (ADR 0010).
@@ -133,6 +132,7 @@ void Protocol::packet(ProcessorId from, Join&& join) {
     if (is_stale(from, join)) return drop(13);
     who.join_seq = join.join_seq;
     who.ring_seq = std::max(who.ring_seq, join.ring_seq);
+    extend_lease(join.ring_seq); // we may have to number the ring that comes of it
     if (auto* at = std::get_if<Gather>(&state_); at != nullptr && news) schedule_join(*at);
 
     // What it lists, it has verified. The newest incarnation of a node may change our state.

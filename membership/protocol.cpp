@@ -84,7 +84,9 @@ void Protocol::on(const Consumed& consumed) {
 
 void Protocol::on(const RecordStored&) {
     count(40);
-    if (lease_being_stored_) lease_ = *std::exchange(lease_being_stored_, std::nullopt);
+    if (!lease_being_stored_) return;
+    lease_ = *std::exchange(lease_being_stored_, std::nullopt);
+    check_consensus(); // the representative may have waited for this
 }
 
 void Protocol::on(const HintChanged& changed) {
@@ -92,16 +94,18 @@ void Protocol::on(const HintChanged& changed) {
     hint_ = changed.hint;
 }
 
-// 5.11. After a gap longer than T_token_loss the others have formed a ring without us: what we knew
-// of this session is old.
+// 5.11. After a gap longer than T_token_loss the others have formed a ring without us. What waited
+// in our sockets tells a story that is over, of a session in which they rightly gave us up: we
+// begin a new one, and hold nothing against anybody.
 void Protocol::on(const Resumed& resumed) {
     if (leaving_ && leaving_->next_at) return;
     if (resumed.gap <= settings_.token_loss_for(installed_.size())) return;
     count(38);
-    if (phase() != Phase::gather) return shift_to_gather(JoinReason::pause, {}, {});
-    session_.why = JoinReason::pause;
-    session_.heard.clear();
-    sets_changed(std::get<Gather>(state_));
+    if (phase() != Phase::operational) {
+        session_ = Session{};
+        session_.proc_set.insert(installed_.members().begin(), installed_.members().end());
+    }
+    shift_to_gather(JoinReason::pause, {}, {});
     check_consensus();
 }
 
@@ -128,9 +132,13 @@ void Protocol::on(const PeerUnreachable& unreachable) {
 
 void Protocol::saw_ring_seq(std::uint64_t ring_seq) {
     high_ring_seq_ = std::max(high_ring_seq_, ring_seq);
-    if (high_ring_seq_ + lease_margin < lease_ || lease_being_stored_) return;
-    // In the background: a reconfiguration never waits for a disk (pitfall 27).
-    lease_being_stored_ = std::max(lease_, high_ring_seq_) + ring_seq_lease_step;
+    extend_lease(high_ring_seq_);
+}
+
+// Well before ring numbers reach the lease a new one is written, in the background (pitfall 27).
+void Protocol::extend_lease(std::uint64_t ring_seq) {
+    if (ring_seq + lease_margin < lease_ || lease_being_stored_) return;
+    lease_being_stored_ = std::max(lease_, ring_seq) + ring_seq_lease_step;
     emit(StoreRecord{{.incarnation = self_.incarnation, .ring_seq_lease = *lease_being_stored_}});
 }
 

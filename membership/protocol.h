@@ -120,6 +120,8 @@ private:
     Acquaintance& acquaintance(ProcessorId id);
 
     // -- commit.cpp
+    [[nodiscard]] std::uint64_t next_ring_seq(const Processors& candidates) const;
+    [[nodiscard]] bool lease_covers(Gather& at, std::uint64_t ring_seq);
     void create_commit(const Processors& candidates);
     [[nodiscard]] bool acceptable(const CommitToken& commit) const;
     void fill_entry(CommitToken& commit);
@@ -169,6 +171,7 @@ private:
 
     void break_down(std::string why);
     void saw_ring_seq(std::uint64_t ring_seq);
+    void extend_lease(std::uint64_t ring_seq);
     void check_invariants();
     void emit_deliveries();
     void offer_room();

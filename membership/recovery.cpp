@@ -68,7 +68,8 @@ void Protocol::plan_exchange(Recovery& at) {
     std::vector<std::pair<ProcessorId, const CommitEntry*>> trans;
     for (std::size_t i = 0; i < members.size(); ++i) {
         const CommitEntry& entry = at.table.entries[i];
-        if (at.table.old_rings[entry.old_ring_index] == installed_.id())
+        if (at.table.old_rings[entry.old_ring_index] == installed_.id() ||
+            (mutated(Mutant::strangers_come_along) && installed_.has_member(members[i])))
             trans.emplace_back(members[i], &entry);
     }
     const CommitEntry* ours = nullptr;

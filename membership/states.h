@@ -45,6 +45,7 @@ struct Session {
     Processors deaf;     // expelled by another member for failure to receive
     Processors departed; // left cleanly, unreachable, or outlived by a newer incarnation
     bool consensus_expired = false;
+    bool lease_awaited = false; // the disk is too slow for the ring's number: go on without it
 
     // An attempt that died in Commit: our successor's next JOIN tells whether it got the token
     // (5.9).
@@ -68,6 +69,7 @@ struct Gather {
     Timer coalesce_at;
     Timer consensus_at;
     Timer commit_wait_at;
+    Timer lease_wait_at;  // the representative waits for its disk until then
     Processors consensus; // whose JOIN had our very sets
 };
 

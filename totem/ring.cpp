@@ -73,10 +73,11 @@ void Ring::visit(Token& token, Manner manner, PacketSource& source, Outbox& out,
     answers_in_visit_ =
         answer_requests(token.rtr, std::max<std::uint32_t>(1, limits_.window / 2), [&](Seq seq) {
             const DataPacket* packet = window_.find(seq);
-            if (packet == nullptr || mutated(Mutant::no_retransmission)) return false;
+            if (packet == nullptr) return false;
             DataPacket& copy = out.packets.emplace_back(*packet);
             copy.visit = token.token_seq;
             copy.retransmission = true;
+            if (mutated(Mutant::retransmission_claimed)) copy.origin = self_;
             copy.post_token = false;
             return true;
         });

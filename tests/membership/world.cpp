@@ -177,6 +177,7 @@ bool World::run_next() {
         auto flight = flights_.extract(flights_.begin());
         now_ = std::max(now_, flight.key().first);
         Node& node = this->node(flight.mapped().to);
+        if (!connected(name_of(flight.mapped().packet.from), node.name)) return true;
         if (node.paused)
             node.backlog.push_back(std::move(flight.mapped().packet));
         else
