@@ -50,10 +50,12 @@ void Node::begin() {
     beginning_ = true;
     ++generation_;
     const auto& read = disk_.record();
-    // Each new identity is a thousand seconds beyond the last: a lost life may have counted on.
+    // A virtual millisecond counts as a second of the calendar: whoever loses its identity later
+    // has a larger one, as in the real world, on whatever node.
+    const auto milliseconds = static_cast<std::uint32_t>(world_.now().time_since_epoch() / 1ms);
     const membership::StableRecord record =
         read ? membership::next_life(*read)
-             : membership::new_identity(epoch_seconds + 1000 * generation_);
+             : membership::new_identity(epoch_seconds + milliseconds + generation_);
     identity_ = {.self = {plan_.id, record.incarnation},
                  .high_ring_seq = read ? read->ring_seq_lease : record.ring_seq_lease,
                  .ring_seq_lease = record.ring_seq_lease,
