@@ -66,19 +66,14 @@ void add_runs(Seq base, const SeqRanges& runs, Numbers& out) {
     }
 }
 
-// The runs that `count` pairs from `pair` on describe; nothing if they leave the numbers there are.
-std::optional<SeqRanges>
-read_runs(Seq base, const Numbers& in, std::size_t pair, std::size_t count) {
+// The runs that `count` pairs from `pair` on describe. A pair that wraps around yields a run that
+// is out of order, and is refused for it.
+SeqRanges read_runs(Seq base, const Numbers& in, std::size_t pair, std::size_t count) {
     SeqRanges runs;
     runs.reserve(count);
     for (; count > 0; --count, ++pair) {
-        const std::uint64_t gap = in[static_cast<int>(2 * pair)];
-        const std::uint64_t more = in[static_cast<int>(2 * pair + 1)];
-        if (base.value >= counter_limit || gap >= counter_limit || more >= counter_limit)
-            return std::nullopt;
-        const Seq first{base.value + 1 + gap};
-        if (first.value >= counter_limit) return std::nullopt;
-        base = Seq{first.value + more};
+        const Seq first{base.value + 1 + in[static_cast<int>(2 * pair)]};
+        base = Seq{first.value + in[static_cast<int>(2 * pair + 1)]};
         runs.push_back({first, base});
     }
     return runs;
@@ -104,8 +99,6 @@ Decoded<Token> from_wire(const wire::Token& in) {
     if (in.recovery_unreported() > members_max) return WireError::bad_field;
     const auto runs = static_cast<std::size_t>(in.rtr_size()) / 2;
     if (runs > rtr_ranges_max) return WireError::too_many;
-    auto rtr = read_runs(Seq{in.aru()}, in.rtr(), 0, runs);
-    if (!rtr) return WireError::bad_field;
     return Token{.ring = from_wire(in.ring()),
                  .token_seq = TokenSeq{in.token_seq()},
                  .seq = Seq{in.seq()},
@@ -117,7 +110,7 @@ Decoded<Token> from_wire(const wire::Token& in) {
                  .idle_hops = in.idle_hops(),
                  .recovery_unreported = static_cast<std::uint16_t>(in.recovery_unreported()),
                  .recovery_backlog = in.recovery_backlog(),
-                 .rtr = std::move(*rtr)};
+                 .rtr = read_runs(Seq{in.aru()}, in.rtr(), 0, runs)};
 }
 
 void to_wire(const Join& join, wire::Join& out) {
@@ -291,7 +284,7 @@ public:
         auto received = take_ranges(Seq{aru}, value_at(in_.range_count(), row));
         auto obligation = take_obligation(obliged_[old_ring]);
         if (!received || !obligation) return WireError::bad_field;
-        // Differences that wrap around end above counter_limit or in the wrong order, and are
+        // A difference that wraps around ends beyond every limit or in the wrong order, and is
         // refused for it.
         return CommitEntry{.filled = true,
                            .old_ring_index = static_cast<std::uint8_t>(old_ring),
@@ -313,7 +306,7 @@ public:
 private:
     std::optional<SeqRanges> take_ranges(Seq aru, std::size_t count) {
         const std::size_t left = static_cast<std::size_t>(in_.ranges_size()) / 2 - pair_;
-        if (count > left || count > rtr_ranges_max) return std::nullopt;
+        if (count > left) return std::nullopt;
         return read_runs(aru, in_.ranges(), std::exchange(pair_, pair_ + count), count);
     }
 

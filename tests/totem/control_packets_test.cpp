@@ -351,6 +351,8 @@ TEST_CASE("control packets: what would be refused is not sent") {
     Token token = std::get<Token>(*decoded(PacketType::token, good_token()));
     token.rtr.insert(token.rtr.begin(), SeqRange{Seq{89}, Seq{89}}); // not above aru
     CHECK(encode(token, out).error() == WireError::bad_field);
+    token.rtr = {{Seq{94}, Seq{93}}};
+    CHECK(encode(token, out).error() == WireError::bad_field);
     CommitToken commit = std::get<CommitToken>(*decoded(PacketType::commit, good_commit()));
     commit.entries[0].old_ring_index = 9;
     CHECK(encode(commit, out).error() == WireError::bad_field);

@@ -151,6 +151,8 @@ TEST_CASE("data packet: every malformed one is refused for its reason") {
         {"a size beyond the packet", chunks_instead(1, {2, 3, 1, 'a'})},
         {"the largest size there is",
          chunks_instead(1, {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 3, 1, 'a'})},
+        {"a size that leads backwards", chunks_instead(2, {0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                                           0xff, 0xff, 1, 3, 1, 1, 'a', 'b', 'c'})},
         {"no flags", chunks_instead(1, {0})},
         {"a flag nobody knows", chunks_instead(1, {1, 7, 1, 'a'})},
         {"no counter", chunks_instead(1, {0, 3})},
