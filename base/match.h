@@ -10,4 +10,7 @@ struct Match : Arms... {
     using Arms::operator()...;
 };
 
+template <class... Arms>
+Match(Arms...) -> Match<Arms...>; // Clang 14 does not deduce it for aggregates
+
 } // namespace base
