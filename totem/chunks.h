@@ -52,17 +52,14 @@ private:
 // asked already: delivery cannot fail on a packet that was received.
 [[nodiscard]] bool well_formed(const DataPacket& packet);
 
-// Puts fragments together again, per originator, strictly in delivery order (3.10). One of these a
-// ring.
+// Puts fragments together again, per originator, strictly in delivery order (3.10). It belongs to
+// one ring and ends with it: the originators of partial messages send them anew on the next.
 class Assembly {
 public:
     // Appends the messages that are complete with this packet, in order. Fragments that do not fit
     // what came before (a first chunk while a message is open, a middle one without) are counted
     // and dropped.
     void take(const DataPacket& packet, std::vector<Delivery>& out);
-
-    // Partial messages of a ring that ended are discarded; their originators send them anew (3.10).
-    void clear() { partial_.clear(); }
 
     [[nodiscard]] std::uint64_t misfits() const { return misfits_; }
 

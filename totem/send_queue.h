@@ -5,6 +5,7 @@
 #include "totem/chunks.h"
 
 #include <boost/circular_buffer.hpp>
+#include <boost/container/static_vector.hpp>
 
 #include <optional>
 
@@ -44,7 +45,7 @@ public:
         Service service = Service::agreed;
         std::uint8_t chunk_count = 0;
         Bytes chunks;
-        boost::container::small_vector<Completed, chunks_max> completed;
+        boost::container::static_vector<Completed, chunks_max> completed;
     };
 
     // The next packet's worth, at most `payload_max` bytes of encoded chunks (at least

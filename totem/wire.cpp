@@ -441,6 +441,7 @@ class Scratch {
 public:
     using Message = typename WireType<Plain>::type;
 
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): the arena writes before it reads
     Scratch() : arena_(memory_.data(), memory_.size()) {}
 
     Message& operator*() { return *message_; }

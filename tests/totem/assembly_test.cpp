@@ -138,16 +138,6 @@ TEST_CASE("assembly: a message does not change its service on the way") {
     CHECK(receiver.messages().empty());
 }
 
-TEST_CASE("assembly: the end of the ring is the end of what was sent in part") {
-    Receiver receiver;
-    receiver.take(a, {first(1, "half")});
-    receiver.assembly.clear();
-    receiver.take(a, {first(1, "anew,")});
-    receiver.take(a, {last(" whole")});
-    CHECK(receiver.messages() == Texts{"1.1 anew, whole"});
-    CHECK(receiver.assembly.misfits() == 0);
-}
-
 TEST_CASE("assembly: no message grows beyond the limit") {
     const std::string megabyte(1 << 20, 'm');
     Receiver receiver;
