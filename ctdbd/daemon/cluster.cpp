@@ -43,6 +43,20 @@ statedb::HostSettings host_settings(const ClusterSettings& settings) {
     return host;
 }
 
+// A node that lost the ring goes on with the records it has for this long: most reconfigurations
+// are over by then, and its clients notice nothing.
+constexpr auto freeze_after = 200ms;
+// For freezing itself, for clocks that run at different rates, and for a thread that was late.
+constexpr auto notice_margin = 300ms;
+
+// RecordSettings states the inequality that this keeps.
+statedb::RecordSettings record_settings(const ClusterSettings& settings, totem::ProcessorId self) {
+    const auto token_loss = settings.node.settings.token_loss_for(settings.node.addresses.size());
+    return {.self = self,
+            .freeze_after = freeze_after,
+            .notice_period = token_loss + token_loss / 10 + freeze_after + notice_margin};
+}
+
 } // namespace
 
 struct Cluster::State {
@@ -74,7 +88,7 @@ struct Cluster::State {
           ClusterWorld& daemon)
         : loop(context), disk(disk_thread), world(daemon), votes(settings.votes),
           node(settings.node), locks(node.self()), databases(node.self()),
-          records({.self = node.self()}),
+          records(record_settings(settings, node.self())),
           post(node.self().node), services{&locks, &databases, &records, &post},
           stored(settings.history),
           host(with_self(host_settings(settings)), settings.history, services),
