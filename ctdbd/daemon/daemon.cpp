@@ -78,7 +78,8 @@ Daemon::Daemon(boost::asio::io_context& context, Setup read, Past past, Logging&
                     });
                 }),
       attaching(context, *this), commits(context, *this), traverses(context, *this), calls(*this),
-      controls(context, *this), heartbeat_timer_(context), patience_timer_(context) {
+      controls(context, *this),
+      tools(context, setup.totem.lock_socket, cluster), heartbeat_timer_(context), patience_timer_(context) {
     times_.started = times_.recovery_started = times_.recovery_finished = time_of_day();
     statistics.started = times_.started;
     databases.open_persistent(cluster.databases());
@@ -334,7 +335,7 @@ void Daemon::perform(statedb::RecordEffect effect) {
     look_at_recovery_mode();
 }
 
-void Daemon::perform(statedb::LockEffect effect) { (void)effect; }
+void Daemon::perform(statedb::LockEffect effect) { tools.perform(effect); }
 
 void Daemon::letter_arrived(Pnn from, Letter letter) {
     ++statistics.node_packets_recv;

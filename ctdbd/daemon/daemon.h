@@ -20,6 +20,7 @@
 #include "ctdbd/daemon/record_world.h"
 #include "ctdbd/daemon/registrations.h"
 #include "ctdbd/daemon/setup.h"
+#include "ctdbd/daemon/tool_door.h"
 #include "ctdbd/daemon/traverses.h"
 
 #include <boost/asio/io_context.hpp>
@@ -95,6 +96,7 @@ public:
     Traverses traverses;
     Calls calls;
     ControlDesk controls;
+    ToolDoor tools;
 
 private:
     void advance(protocol::RunState state);
