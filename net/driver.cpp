@@ -138,7 +138,7 @@ void Driver::turn() {
     trace_.flush();
     make_report(); // before the application hears of a new ring
     bridge_.publish();
-    narrated_ = spdlog::should_log(spdlog::level::debug);
+    narrated_ = spdlog::should_log(spdlog::level::trace);
     looked_ = now_;
 }
 

@@ -10,7 +10,7 @@ namespace net {
 void Driver::step(const membership::Event& event) {
     if (ended_) return;
     now_ = BootClock::now();
-    if (narrated_) spdlog::debug("{} <- {}", describe_fully(identity_.self), describe(event));
+    if (narrated_) spdlog::trace("{} <- {}", describe_fully(identity_.self), describe(event));
     processor_.step(now_, event, actions_);
     perform();
 }
@@ -18,7 +18,7 @@ void Driver::step(const membership::Event& event) {
 void Driver::perform() {
     for (membership::Action& action : actions_) {
         if (ended_) break;
-        if (narrated_) spdlog::debug("{} -> {}", describe_fully(identity_.self), describe(action));
+        if (narrated_) spdlog::trace("{} -> {}", describe_fully(identity_.self), describe(action));
         perform(action);
     }
     actions_.clear();
