@@ -66,7 +66,9 @@ StateFiles state_files_of(const Setup& setup) {
 
 Past read_past(const Setup& setup, const StateFiles& files) {
     std::filesystem::create_directories(files.directory);
-    const bool has_ring = std::filesystem::exists(files.ring);
+    // The ring's storage keeps two copies beside each other.
+    const bool has_ring = std::filesystem::exists(files.ring.string() + ".a") ||
+                          std::filesystem::exists(files.ring.string() + ".b");
     const bool has_votes = std::filesystem::exists(files.votes);
     Past past;
     past.new_identity = !has_ring;

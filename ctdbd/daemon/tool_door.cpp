@@ -19,7 +19,8 @@ constexpr std::size_t lock_name_max = 255;
 // The name of the lock that is asked for; empty if there is none that could be one.
 std::string name_in(const json::object& request) {
     const json::value* const name = request.if_contains("name");
-    if (name == nullptr || !name->is_string() || name->as_string().size() > lock_name_max) return {};
+    if (name == nullptr || !name->is_string() || name->as_string().size() > lock_name_max)
+        return {};
     return {name->as_string().data(), name->as_string().size()};
 }
 
@@ -42,9 +43,8 @@ ToolDoor::ToolDoor(boost::asio::io_context& loop,
     server_.on("unlock", [this](const json::object& request, net::ControlConnection& from) {
         unlock(request, from);
     });
-    server_.on("locks", [this](const json::object&, net::ControlConnection& from) {
-        from.answer(locks());
-    });
+    server_.on("locks",
+               [this](const json::object&, net::ControlConnection& from) { from.answer(locks()); });
     server_.on("status", [this](const json::object&, net::ControlConnection& from) {
         from.answer(status());
     });
@@ -91,12 +91,12 @@ void ToolDoor::gone(const net::ControlConnection& who) {
 void ToolDoor::perform(const statedb::LockEffect& effect) {
     const auto tell = [this](std::uint64_t ticket, const char* what) {
         const auto found = claims_.find(ticket);
-        if (found != claims_.end())
-            found->second.client.answer({{what, found->second.name}});
+        if (found != claims_.end()) found->second.client.answer({{what, found->second.name}});
     };
-    std::visit(base::Match{[&](const statedb::LockGranted& granted) { tell(granted.ticket, "granted"); },
-                           [&](const statedb::LockLost& lost) { tell(lost.ticket, "lost"); }},
-               effect);
+    std::visit(
+        base::Match{[&](const statedb::LockGranted& granted) { tell(granted.ticket, "granted"); },
+                    [&](const statedb::LockLost& lost) { tell(lost.ticket, "lost"); }},
+        effect);
 }
 
 json::object ToolDoor::locks() const {
@@ -104,8 +104,8 @@ json::object ToolDoor::locks() const {
     for (const std::string& name : cluster_.locks().names()) {
         json::array queue;
         for (const statedb::Claimant& claimant : cluster_.locks().queue(name))
-            queue.push_back(json::object{{"node", pnn_of(claimant.processor)},
-                                         {"ticket", claimant.ticket}});
+            queue.push_back(
+                json::object{{"node", pnn_of(claimant.processor)}, {"ticket", claimant.ticket}});
         list.push_back(json::object{{"name", name}, {"queue", std::move(queue)}});
     }
     return {{"locks", std::move(list)}};

@@ -1,5 +1,5 @@
-// What totem-lock and totemctl are told: cluster-wide locks for processes on this machine, and how the
-// ring and the component are doing. The language is net/control.h's.
+// What totem-lock and totemctl are told: cluster-wide locks for processes on this machine, and how
+// the ring and the component are doing. The language is net/control.h's.
 //
 // A lock belongs to the connection that asked for it: when that closes, however it closes, the
 // lock is given back.
