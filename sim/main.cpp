@@ -3,6 +3,7 @@
 #include "base/mutant.h"
 #include "sim/checker/checker.h"
 #include "sim/measures.h"
+#include "sim/mutant_hunt.h"
 #include "sim/scenario_codec.h"
 #include "sim/story.h"
 #include "sim/sweep.h"
@@ -177,29 +178,28 @@ void choose_mutant(const std::string& name) {
         fmt::format("there is no mutant \"{}\"; base/mutants.inc lists all", name));
 }
 
-// Sweeps with each bug switched on until it is caught. A mutant that survives is a hole in the
-// checkers.
-int sweep_mutants(const Command& command) {
+int hunt_mutants(const Command& command) {
     const Seeds seeds = parse_seeds(command.seeds);
-    SweepPlan plan{.scenario = find_scenario(command.scenario),
-                   .first = seeds.first,
-                   .last = seeds.last,
-                   .jobs = command.jobs,
-                   .failures_max = 1,
-                   .repeat_every = 0};
     int code = kept;
-    fmt::print("{:32} {:12} {:>7}  {}\n", "mutant", "caught by", "seeds", "what is broken");
+    std::size_t hunted = 0, survivors = 0;
+    fmt::print("{:30} {:12} {:34} {:>6}  {}\n", "mutant", "caught by", "in", "runs",
+               "what is broken");
     for (const auto& known : all_mutants) {
         if (known.mutant == Mutant::none) continue;
-        active_mutant = known.mutant;
-        const SweepResult result = sweep(plan);
-        const bool caught = !result.failures.empty();
-        if (!caught) code = violated;
-        fmt::print("{:32} {:12} {:>7}  {}\n", known.name,
-                   caught ? result.failures.front().property : "SURVIVED", result.seeds,
-                   known.breaks);
+        if (!command.mutant.empty() && known.name != command.mutant) continue;
+        const Caught caught =
+            hunt(known, {.first = seeds.first, .last = seeds.last, .jobs = command.jobs});
+        ++hunted;
+        const bool survived = caught.property.empty();
+        survivors += survived ? 1 : 0;
+        fmt::print("{:30} {:12} {:34} {:>6}  {}\n", known.name,
+                   survived ? "SURVIVED" : caught.property,
+                   survived ? "" : fmt::format("{} seed {}", caught.scenario, caught.seed),
+                   caught.runs, known.breaks);
         std::fflush(stdout);
+        if (survived) code = violated;
     }
+    fmt::print("{} deliberate bugs, {} caught\n", hunted, hunted - survivors);
     return code;
 }
 
@@ -251,7 +251,6 @@ int main(int argc, char** argv) {
     CLI::App* mutants_command =
         app.add_subcommand("mutants", "Sweep with every deliberate bug until it is caught");
     mutants_command->add_option("--seeds", command.seeds, "A..B")->capture_default_str();
-    mutants_command->add_option("--scenario", command.scenario)->capture_default_str();
     mutants_command->add_option("--jobs", command.jobs)->check(CLI::Range(1, 256));
 #endif
 
@@ -263,7 +262,7 @@ int main(int argc, char** argv) {
     try {
 #ifdef TOTEM_MUTANTS
         if (!command.mutant.empty()) choose_mutant(command.mutant);
-        if (mutants_command->parsed()) return sweep_mutants(command);
+        if (mutants_command->parsed()) return hunt_mutants(command);
 #endif
         if (run_command->parsed()) return run_one(command);
         if (sweep_command->parsed()) return sweep_many(command);
