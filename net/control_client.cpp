@@ -113,8 +113,9 @@ void ControlClient::receive() {
     char buffer[4096];
     const ssize_t size = ::recv(socket_.get(), buffer, sizeof buffer, 0);
     if (size < 0 && errno == EINTR) return;
+    // A reset is what the kernel makes of a closing that left our request unread.
+    if (size == 0 || (size < 0 && errno == ECONNRESET)) fail("ctdbd closed the connection");
     if (size < 0) fail(fmt::format("cannot hear ctdbd: {}", std::strerror(errno)));
-    if (size == 0) fail("ctdbd closed the connection");
     received_.append(buffer, static_cast<std::size_t>(size));
     if (received_.size() > answer_max) fail("the answer is too long to be one of ctdbd's");
 }
