@@ -76,7 +76,6 @@ void Protocol::fill_entry(CommitToken& commit) {
              .hint = hint_};
     if (known == commit.old_rings.end()) commit.old_rings.push_back(installed_.id());
     if (mutated(Mutant::obligation_forgotten)) entry.obligation.clear();
-    if (mutated(Mutant::delivered_underreported)) entry.delivered = entry.safe_upto;
 
     // Ranges take what room is left, fairly: a truncated list costs duplicates, nothing else.
     const std::size_t unfilled = static_cast<std::size_t>(std::count_if(

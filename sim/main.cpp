@@ -181,12 +181,16 @@ void choose_mutant(const std::string& name) {
 int hunt_mutants(const Command& command) {
     const Seeds seeds = parse_seeds(command.seeds);
     int code = kept;
-    std::size_t hunted = 0, survivors = 0;
+    std::size_t hunted = 0, survivors = 0, not_hunted = 0;
     fmt::print("{:30} {:12} {:34} {:>6}  {}\n", "mutant", "caught by", "in", "runs",
                "what is broken");
     for (const auto& known : all_mutants) {
         if (known.mutant == Mutant::none) continue;
         if (!command.mutant.empty() && known.name != command.mutant) continue;
+        if (!can_be_hunted(known)) {
+            ++not_hunted;
+            continue;
+        }
         const Caught caught =
             hunt(known, {.first = seeds.first, .last = seeds.last, .jobs = command.jobs});
         ++hunted;
@@ -200,6 +204,8 @@ int hunt_mutants(const Command& command) {
         if (survived) code = violated;
     }
     fmt::print("{} deliberate bugs, {} caught\n", hunted, hunted - survivors);
+    if (not_hunted > 0)
+        fmt::print("not hunted: {} more, which no scenario's workload would meet\n", not_hunted);
     return code;
 }
 

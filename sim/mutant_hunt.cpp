@@ -15,13 +15,15 @@ struct Stage {
     std::uint64_t first, last;
 };
 
+std::string application_for(MutantOf of) { return of == MutantOf::statedb ? "records" : "talkers"; }
+
 bool is_wide(const Scenario& scenario) { return scenario.swarm.enabled; }
 
 // Wide scenarios find most bugs within a few seeds; the named ones state outcomes that no property
 // does (that nothing is disturbed, that nobody waits); what is left needs many seeds.
 std::vector<Stage> stages_for(MutantOf of, const Hunt& plan) {
     constexpr std::uint64_t first_glance = 200, named_seeds = 3;
-    const std::string application = of == MutantOf::statedb ? "records" : "talkers";
+    const std::string application = application_for(of);
     std::vector<Stage> glances, named, rest;
     for (const Scenario& scenario : all_scenarios()) {
         if (scenario.application != application) continue;
@@ -39,6 +41,12 @@ std::vector<Stage> stages_for(MutantOf of, const Hunt& plan) {
 }
 
 } // namespace
+
+bool can_be_hunted(const MutantName& mutant) {
+    return std::ranges::any_of(all_scenarios(), [&](const Scenario& scenario) {
+        return scenario.application == application_for(mutant.of);
+    });
+}
 
 Caught hunt(const MutantName& mutant, const Hunt& plan) {
     active_mutant = mutant.mutant;

@@ -22,6 +22,8 @@ struct Caught {
 };
 
 #ifdef TOTEM_MUTANTS
+// Whether any scenario plays what this bug is in.
+[[nodiscard]] bool can_be_hunted(const MutantName& mutant);
 [[nodiscard]] Caught hunt(const MutantName& mutant, const Hunt& plan);
 #endif
 
