@@ -77,6 +77,7 @@ struct Command {
     std::size_t failures = 10;
     bool measures = false, packets = false;
     std::vector<std::string> files;
+    bool live = false;
     std::string mutant;
 };
 
@@ -143,20 +144,23 @@ int sweep_many(const Command& command) {
     return kept;
 }
 
-int check_files(const Command& command) {
-    int code = kept;
-    for (const std::string& file : command.files) {
-        const Judgement judgement = judge_trace_file(file);
-        if (!judgement.violation) {
-            fmt::print("{}: {} events, all promises kept\n", file, judgement.events);
-            continue;
-        }
-        code = violated;
-        for (const std::string& line : judgement.last_lines)
-            fmt::print("  {}\n", line);
-        fmt::print("{}:{}: VIOLATION of {}: {}\n", file, judgement.events,
-                   judgement.violation->property, judgement.violation->sentence);
+int report(const std::string& name, const Judgement& judgement) {
+    if (!judgement.violation) {
+        fmt::print("{}: {} events, all promises kept\n", name, judgement.events);
+        return kept;
     }
+    for (const std::string& line : judgement.last_lines)
+        fmt::print("  {}\n", line);
+    fmt::print("{}:{}: VIOLATION of {}: {}\n", name, judgement.events,
+               judgement.violation->property, judgement.violation->sentence);
+    return violated;
+}
+
+int check_files(const Command& command) {
+    if (command.live) return report("all together", judge_live_traces(command.files));
+    int code = kept;
+    for (const std::string& file : command.files)
+        code = std::max(code, report(file, judge_trace_file(file)));
     return code;
 }
 
@@ -248,6 +252,8 @@ int main(int argc, char** argv) {
     CLI::App* check_command =
         app.add_subcommand("check", "Judge recorded traces, of the simulator or of real processes");
     check_command->add_option("file", command.files)->required()->check(CLI::ExistingFile);
+    check_command->add_flag("--live", command.live,
+                            "The files are of the processes of one real run: merge them by time");
 
     CLI::App* list_command = app.add_subcommand("list", "Show the simulator's own scenarios");
 

@@ -4,7 +4,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <fstream>
+#include <functional>
 #include <stdexcept>
 
 namespace sim {
@@ -38,19 +40,30 @@ std::vector<std::string> Checker::last_lines() const {
     return lines;
 }
 
-Judgement judge_trace_file(const std::string& path) {
+namespace {
+
+// Hands every line of a trace to `take`. A line that a SIGKILL cut off is none.
+void read_trace(const std::string& path, const std::function<void(trace::Event)>& take) {
     std::ifstream file(path);
     if (!file) throw std::runtime_error(fmt::format("cannot read {}", path));
+    std::uint64_t number = 0;
+    for (std::string line; std::getline(file, line);) {
+        ++number;
+        const std::optional<trace::Event> event = trace::parse_json(line);
+        if (event)
+            take(*event);
+        else if (!file.eof())
+            throw std::runtime_error(fmt::format("{}:{}: not a line of a trace", path, number));
+    }
+}
+
+Judgement judge(const std::vector<trace::Event>& events) {
     Checker checker;
     Judgement judgement;
     try {
-        for (std::string line; std::getline(file, line);) {
+        for (const trace::Event& event : events) {
             ++judgement.events;
-            const std::optional<trace::Event> event = trace::parse_json(line);
-            if (!event)
-                throw std::runtime_error(
-                    fmt::format("{}:{}: not a line of a trace", path, judgement.events));
-            checker.observe(*event);
+            checker.observe(event);
         }
         checker.conclude();
     } catch (const Violation& violation) {
@@ -58,6 +71,31 @@ Judgement judge_trace_file(const std::string& path) {
         judgement.last_lines = checker.last_lines();
     }
     return judgement;
+}
+
+} // namespace
+
+Judgement judge_trace_file(const std::string& path) {
+    std::vector<trace::Event> events;
+    read_trace(path, [&](const trace::Event& event) { events.push_back(event); });
+    return judge(events);
+}
+
+Judgement judge_live_traces(const std::vector<std::string>& paths) {
+    std::vector<trace::Event> events;
+    for (const std::string& path : paths) {
+        const std::size_t first = events.size();
+        read_trace(path, [&](const trace::Event& event) {
+            const bool again = std::holds_alternative<trace::Start>(event.body);
+            // Who is killed writes nothing of it: its life ended with its last line.
+            if (again && events.size() > first &&
+                !std::holds_alternative<trace::Crash>(events.back().body))
+                events.push_back({events.back().at, events.back().who, trace::Crash{}});
+            events.push_back(event);
+        });
+    }
+    std::ranges::stable_sort(events, {}, &trace::Event::at);
+    return judge(events);
 }
 
 } // namespace sim

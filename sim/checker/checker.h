@@ -41,4 +41,7 @@ struct Judgement {
 
 [[nodiscard]] Judgement judge_trace_file(const std::string& path);
 
+// The same for one run of real processes that share a clock: a file for each, merged by time.
+[[nodiscard]] Judgement judge_live_traces(const std::vector<std::string>& paths);
+
 } // namespace sim

@@ -127,3 +127,29 @@ TEST_CASE("a recorded trace is judged like a running one") {
     std::filesystem::remove(path);
     CHECK_THROWS_AS((void)judge_trace_file(path), std::runtime_error);
 }
+
+TEST_CASE("the traces of real processes are judged as one run, in which a new life ends the old") {
+    const std::filesystem::path folder =
+        std::filesystem::temp_directory_path() /
+        ("totem-live-trace-test-" + std::to_string(std::hash<std::string>{}(BINARY_DIR)));
+    std::filesystem::create_directories(folder);
+    const auto line = [](int time, int node, int life, const std::string& rest) {
+        return fmt::format(R"({{"t":{},"node":{},"life":{},"event":{}}})"
+                           "\n",
+                           time, node, life, rest);
+    };
+    const auto ring_of_two = R"("regular","ring":"8.1","members":[1,2],"primary":true)";
+    const std::string one = (folder / "1").string(), two = (folder / "2").string();
+    std::ofstream(one) << line(1, 1, 70, "\"start\"") << line(5, 1, 70, ring_of_two)
+                       << line(9, 1, 70,
+                               R"("transitional","from":"8.1","ring":"12.1","members":[1])")
+                       << line(10, 1, 70,
+                               R"("regular","ring":"12.1","members":[1],"primary":false)");
+    std::ofstream(two) << line(2, 2, 70, "\"start\"") << line(4, 2, 70, ring_of_two)
+                       << line(20, 2, 71, "\"start\"") << "{\"t\":21,\"no";
+    const Judgement together = judge_live_traces({one, two});
+    CHECK_FALSE(together.violation.has_value());
+    CHECK(together.events == 8); // seven lines and the end of a life
+    CHECK(judge_trace_file(two).violation->property == "P1");
+    std::filesystem::remove_all(folder);
+}
