@@ -80,6 +80,21 @@ ControlOutcome set_db_sticky(const ControlCall& call) {
     return set_local_flag(call, protocol::db_flag::sticky);
 }
 
+ControlOutcome enable_seqnum(const ControlCall& call) {
+    DatabaseEntry* const entry = entry_of(call);
+    if (entry == nullptr) return unknown_database();
+    call.daemon.sequence_numbers.enable(*entry);
+    return ReplyControl::done();
+}
+
+ControlOutcome update_seqnum(const ControlCall& call) {
+    const DatabaseEntry* const entry = entry_of(call);
+    if (entry == nullptr) return unknown_database();
+    if (call.from != call.daemon.nodes.self())
+        call.daemon.sequence_numbers.changed_elsewhere(entry->id);
+    return ReplyControl::done();
+}
+
 std::uint64_t number_in(const Bytes& data) {
     const auto number = protocol::decode<std::uint64_t>(data);
     return number ? *number : 0;
@@ -129,6 +144,8 @@ constexpr auto rows = std::to_array<ControlRow>({
     {Opcode::db_get_health, db_get_health},
     {Opcode::set_db_readonly, set_db_readonly},
     {Opcode::set_db_sticky, set_db_sticky},
+    {Opcode::enable_seqnum, enable_seqnum},
+    {Opcode::update_seqnum, update_seqnum},
     {Opcode::get_db_seqnum, get_db_seqnum},
     {Opcode::trans3_commit, trans3_commit},
     {Opcode::get_db_statistics, get_db_statistics},

@@ -77,9 +77,10 @@ Daemon::Daemon(boost::asio::io_context& context, Setup read, Past past, Logging&
                         service.durable(id, version, out);
                     });
                 }),
-      attaching(context, *this), commits(context, *this), traverses(context, *this), calls(*this),
-      controls(context, *this),
-      tools(context, setup.totem.lock_socket, cluster), heartbeat_timer_(context), patience_timer_(context) {
+      sequence_numbers(context, *this), attaching(context, *this), commits(context, *this),
+      traverses(context, *this), calls(*this), controls(context, *this),
+      tools(context, setup.totem.lock_socket, cluster), heartbeat_timer_(context),
+      patience_timer_(context) {
     times_.started = times_.recovery_started = times_.recovery_finished = time_of_day();
     statistics.started = times_.started;
     databases.open_persistent(cluster.databases());
@@ -307,7 +308,10 @@ void Daemon::perform(statedb::DatabaseEffect effect) {
     std::visit(
         base::Match{
             [&](const Open& open) { databases.open(open.id, open.name, open.kind); },
-            [&](const Close& close) { databases.close(close.id); },
+            [&](const Close& close) {
+                sequence_numbers.forget(close.id);
+                databases.close(close.id);
+            },
             [&](Apply& apply) {
                 if (DatabaseEntry* const entry = databases.find(apply.id))
                     entry->committed->apply(apply.version, std::move(apply.writes));

@@ -19,6 +19,7 @@
 #include "ctdbd/daemon/node_table.h"
 #include "ctdbd/daemon/record_world.h"
 #include "ctdbd/daemon/registrations.h"
+#include "ctdbd/daemon/sequence_numbers.h"
 #include "ctdbd/daemon/setup.h"
 #include "ctdbd/daemon/tool_door.h"
 #include "ctdbd/daemon/traverses.h"
@@ -91,6 +92,7 @@ public:
     Messenger messenger;
     RecordWorld records;
     DatabaseTable databases;
+    SequenceNumbers sequence_numbers;
     Attaching attaching;
     Commits commits;
     Traverses traverses;
