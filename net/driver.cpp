@@ -173,6 +173,9 @@ void Driver::sleep() {
     }
     if (!more_) context_.run_one();
     context_.poll();
+    // When everything we wait for has come at once, Asio takes itself for finished, and would never
+    // again sleep.
+    if (context_.stopped()) context_.restart();
 }
 
 void Driver::arm(Port& port) {
