@@ -124,6 +124,7 @@ void Databases::State::choose(
 void Databases::State::choose_all(Version version, bool forced, Outbox& out) {
     for (auto& [id, database] : databases)
         choose(id, database, version, forced, out);
+    send_commits(out); // those that waited for this
 }
 
 void Databases::State::settle(DatabaseId, Database& database, Version version) {
