@@ -2,7 +2,7 @@
 #include "statedb/databases.h"
 #include "statedb/record_types.h"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 namespace statedb {
 
