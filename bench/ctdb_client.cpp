@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <map>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -94,11 +95,29 @@ Bytes Client::call(std::uint32_t db_id,
                    const Bytes& key,
                    std::uint32_t callid,
                    std::uint32_t flags) {
+    const std::uint32_t reqid = begin_call(db_id, key, callid, flags);
+    return protocol::decode<protocol::ReplyCall>(receive_reply(reqid).body()).value().data;
+}
+
+std::uint32_t Client::begin_call(std::uint32_t db_id,
+                                 const Bytes& key,
+                                 std::uint32_t callid,
+                                 std::uint32_t flags) {
     const std::uint32_t reqid = next_reqid_++;
     send(encode_packet({.reqid = reqid},
                        protocol::Call{.flags = flags, .db_id = db_id, .callid = callid, .key = key},
                        protocol::Padding::none));
-    return protocol::decode<protocol::ReplyCall>(receive_reply(reqid).body()).value().data;
+    return reqid;
+}
+
+std::uint32_t Client::next_answered_call() {
+    for (;;) {
+        const protocol::Packet packet = receive();
+        if (packet.header.operation == protocol::Operation::req_message)
+            messages_.push_back(protocol::decode<protocol::Message>(packet.body()).value());
+        else if (packet.header.operation == protocol::Operation::reply_call)
+            return packet.header.reqid;
+    }
 }
 
 void Client::send_message(std::uint32_t destination, std::uint64_t srvid, const Bytes& data) {
@@ -113,7 +132,7 @@ protocol::Message Client::next_message() {
             messages_.push_back(protocol::decode<protocol::Message>(packet.body()).value());
     }
     protocol::Message message = std::move(messages_.front());
-    messages_.erase(messages_.begin());
+    messages_.pop_front();
     return message;
 }
 
@@ -185,29 +204,67 @@ Database::Database(Client& client, const std::string& name, DatabaseKind kind)
 
 Database::~Database() = default;
 
+bool Database::change_here(const std::string& key,
+                           const std::function<std::string(std::string)>& change) {
+    tdb_context* tdb = file_->tdb.get();
+    const ChainLock lock(tdb, key);
+    const TDB_DATA found = tdb_fetch(tdb, as_tdb(key));
+    const std::unique_ptr<unsigned char, Freed> memory(found.dptr);
+    const auto header = protocol::read_ltdb_header({found.dptr, found.dsize});
+    if (!header || header->dmaster != client_.pnn() ||
+        (header->flags & protocol::record_flag::ro_have_delegations) != 0)
+        return false;
+    std::string value(reinterpret_cast<const char*>(found.dptr), found.dsize);
+    value = value.substr(0, protocol::ltdb_header_size) +
+            change(value.substr(protocol::ltdb_header_size));
+    if (tdb_store(tdb, as_tdb(key), as_tdb(value), TDB_REPLACE) != 0)
+        throw ClientError(fmt::format("store: {}", tdb_errorstr(tdb)));
+    return true;
+}
+
 // The loop of ctdb-behaviour.md 1.5.1, endless like smbd's.
 unsigned Database::update(const std::string& key,
                           const std::function<std::string(std::string)>& change) {
-    tdb_context* tdb = file_->tdb.get();
-    for (unsigned asked = 0;; ++asked) {
-        {
-            const ChainLock lock(tdb, key);
-            const TDB_DATA found = tdb_fetch(tdb, as_tdb(key));
-            const std::unique_ptr<unsigned char, Freed> memory(found.dptr);
-            const auto header = protocol::read_ltdb_header({found.dptr, found.dsize});
-            if (header && header->dmaster == client_.pnn() &&
-                (header->flags & protocol::record_flag::ro_have_delegations) == 0) {
-                std::string value(reinterpret_cast<const char*>(found.dptr), found.dsize);
-                value = value.substr(0, protocol::ltdb_header_size) +
-                        change(value.substr(protocol::ltdb_header_size));
-                if (tdb_store(tdb, as_tdb(key), as_tdb(value), TDB_REPLACE) != 0)
-                    throw ClientError(fmt::format("store: {}", tdb_errorstr(tdb)));
-                return asked;
-            }
-        }
+    unsigned asked = 0;
+    for (; !change_here(key, change); ++asked)
         (void)client_.call(id_, Bytes::copy_of(key), protocol::call_id::null,
                            protocol::call_flag::immediate_migration);
+    return asked;
+}
+
+void Database::update_all(const std::vector<std::string>& keys,
+                          const std::function<std::string(std::string)>& change) {
+    constexpr std::size_t at_once_max = 256;
+    std::map<std::uint32_t, std::size_t> asked;
+    const auto ask = [&](std::size_t i) {
+        asked.emplace(client_.begin_call(id_, Bytes::copy_of(keys[i]), protocol::call_id::null,
+                                         protocol::call_flag::immediate_migration),
+                      i);
+    };
+    for (std::size_t next = 0; next < keys.size() || !asked.empty();) {
+        if (next < keys.size() && asked.size() < at_once_max) {
+            ask(next++);
+            continue;
+        }
+        const auto answered = asked.extract(client_.next_answered_call());
+        if (answered && !change_here(keys[answered.mapped()], change)) ask(answered.mapped());
     }
+}
+
+std::optional<std::string> Database::stored(const std::string& key) const {
+    const TDB_DATA found = tdb_fetch(file_->tdb.get(), as_tdb(key));
+    const std::unique_ptr<unsigned char, Freed> memory(found.dptr);
+    if (found.dptr == nullptr) return std::nullopt;
+    return std::string(reinterpret_cast<const char*>(found.dptr), found.dsize);
+}
+
+void Database::schedule_for_deletion(const std::string& key) {
+    const std::string value = stored(key).value_or("");
+    const auto header = protocol::read_ltdb_header(
+        {reinterpret_cast<const std::uint8_t*>(value.data()), value.size()});
+    if (!header) return;
+    client_.post(Opcode::schedule_for_deletion,
+                 protocol::encode(protocol::KeyData{id_, *header, Bytes::copy_of(key)}));
 }
 
 } // namespace bench

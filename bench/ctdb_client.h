@@ -6,10 +6,13 @@
 #include "ctdbd/protocol/packets.h"
 #include "ctdbd/protocol/records.h"
 
+#include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace bench {
 
@@ -40,6 +43,11 @@ public:
 
     // REQ_CALL; returns the reply's data.
     Bytes call(std::uint32_t db_id, const Bytes& key, std::uint32_t callid, std::uint32_t flags);
+    // The same in two halves, for many calls at once; answers come in any order and name the
+    // request that begin_call() returned.
+    std::uint32_t
+    begin_call(std::uint32_t db_id, const Bytes& key, std::uint32_t callid, std::uint32_t flags);
+    std::uint32_t next_answered_call();
 
     void send_message(std::uint32_t destination, std::uint64_t srvid, const Bytes& data);
     protocol::Message next_message(); // waits for one
@@ -55,7 +63,7 @@ private:
     std::uint32_t next_reqid_ = 1;
     std::uint32_t pnn_ = 0;
     protocol::Framer framer_;
-    std::vector<protocol::Message> messages_; // arrived while we waited for a reply
+    std::deque<protocol::Message> messages_; // arrived while we waited for a reply
 };
 
 enum class DatabaseKind : std::uint8_t { volatile_records, persistent, replicated };
@@ -72,10 +80,23 @@ public:
     // to `change` and stores what it returns. Returns how often the record had to be asked for.
     unsigned update(const std::string& key, const std::function<std::string(std::string)>& change);
 
+    // The same for many records, asked for many at a time.
+    void update_all(const std::vector<std::string>& keys,
+                    const std::function<std::string(std::string)>& change);
+
+    // The record as this node's file has it, header included; nothing if it has none.
+    [[nodiscard]] std::optional<std::string> stored(const std::string& key) const;
+
+    // The record was emptied and may vanish: what smbd says when it deletes one.
+    void schedule_for_deletion(const std::string& key);
+
     [[nodiscard]] std::uint32_t id() const { return id_; }
 
 private:
     struct File;
+
+    // Changes the record if it is here to be changed.
+    bool change_here(const std::string& key, const std::function<std::string(std::string)>& change);
 
     Client& client_;
     std::uint32_t id_ = 0;
