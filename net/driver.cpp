@@ -87,7 +87,7 @@ Driver::Driver(const NodeOptions& options, Bridge& bridge)
       plan_(plan_sockets(options_)), seal_context_{options_.cluster,
                                                    {options_.self, 0},
                                                    read_keys(options_)},
-      context_(1), sockets_(context_, plan_),
+      context_(1), awake_(context_.get_executor()), sockets_(context_, plan_),
       storage_(options_.state_file, options_.cluster, options_.self),
       identity_((options_ = settled(options_, plan_), begin_life(storage_, options_))),
       pool_(plan_.mtu), data_(sockets_.data, pool_, sockets_.segmentation_offload),

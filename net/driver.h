@@ -15,6 +15,7 @@
 #include "net/trace.h"
 
 #include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 
@@ -92,6 +93,10 @@ private:
     SocketPlan plan_;
     SealContext seal_context_; // until identity_ is known without our incarnation
     boost::asio::io_context context_;
+    // When everything that is waited for comes at once, after a pause, nothing is left to wait for
+    // while the handlers run: without this the context would end there, and sleep() never sleep
+    // again.
+    boost::asio::executor_work_guard<boost::asio::io_context::executor_type> awake_;
     Sockets sockets_;
     StableStorage storage_;
     membership::Identity identity_;
