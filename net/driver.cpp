@@ -129,6 +129,7 @@ void Driver::run(const Bytes& first_hint) {
 
 void Driver::turn() {
     more_ = false;
+    ++turns_;
     now_ = BootClock::now();
     absorb_stall();
     take_orders();

@@ -127,6 +127,7 @@ private:
     bool ended_ = false;
     bool narrated_ = false; // every event and action is logged
 
+    std::uint64_t turns_ = 0;
     std::uint64_t packets_received_ = 0;
     std::uint64_t lost_reported_ = 0;
     Instant loss_reported_at_{};

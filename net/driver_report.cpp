@@ -34,6 +34,7 @@ void Driver::make_report() {
     report_.ring = processor_.ring();
     report_.members.assign(processor_.members().begin(), processor_.members().end());
     report_.statistics = processor_.statistics();
+    report_.turns = turns_;
     report_.packets_sent = data_.outbox.counts().sent + token_.outbox.counts().sent;
     report_.packets_received = packets_received_ - echoes;
     report_.packets_refused =

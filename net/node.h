@@ -57,6 +57,7 @@ struct NodeReport {
     RingId ring;
     std::vector<ProcessorId> members;
     membership::Statistics statistics;
+    std::uint64_t turns = 0; // how often the ring's thread woke up
     std::uint64_t packets_sent = 0, packets_received = 0, packets_refused = 0, socket_overruns = 0;
     bool sealed = false;
     std::string explanation;

@@ -137,6 +137,7 @@ json::object ToolDoor::status() const {
             {"packets received", ring.packets_received},
             {"packets refused", ring.packets_refused},
             {"socket overruns", ring.socket_overruns},
+            {"wake-ups", ring.turns},
             {"explanation", ring.explanation}};
 }
 
