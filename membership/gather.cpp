@@ -53,7 +53,14 @@ void Protocol::sets_changed(Gather& at) {
     at.consensus_at = now_ + std::max(settings_.consensus,
                                       settings_.token_loss_for(session_.candidates().size()));
     schedule_join(at);
+    for (const ProcessorId id : session_.proc_set)
+        if (id != self_ && !installed_.has_member(id)) return newcomers_speak();
 }
+
+// Whoever hears of new processors answers within T_join_coalesce; a stranger must be answered once
+// more. A representative that does not wait for that forms a ring of the first two who met, and
+// the rest of a cold start takes a second one (N01; ADR 0013).
+void Protocol::newcomers_speak() { session_.settled_at = now_ + 2 * settings_.join_coalesce_max; }
 
 // A JOIN collects all changes of the next moment (join storms, 5.10).
 void Protocol::schedule_join(Gather& at) {
@@ -167,6 +174,10 @@ void Protocol::check_consensus() {
     // No hasty ring of one: the others may be about to answer.
     if (candidates.size() == 1 && !session_.consensus_expired && !others_are_gone()) return;
     if (*candidates.begin() == self_) {
+        if (now_ < session_.settled_at) {
+            at->settle_at = session_.settled_at;
+            return;
+        }
         if (lease_covers(*at, next_ring_seq(candidates))) create_commit(candidates);
         return;
     }
@@ -204,6 +215,11 @@ bool Protocol::fire(Gather& at) {
     if (due(at.consensus_at)) {
         count(26);
         consensus_timeout(at);
+        return true;
+    }
+    if (due(at.settle_at)) {
+        at.settle_at.reset();
+        check_consensus();
         return true;
     }
     if (due(at.lease_wait_at)) {

@@ -75,8 +75,17 @@ void Protocol::answer_stranger(ProcessorId to) {
 
 void Protocol::stranger_spoke(ProcessorId from, bool news) {
     if (phase() == Phase::operational) return answer_stranger(from);
-    // Our next JOIN to all carries the echo.
-    if (auto* at = std::get_if<Gather>(&state_); at != nullptr && news) schedule_join(*at);
+    auto* at = std::get_if<Gather>(&state_);
+    if (at == nullptr || !news) return;
+    schedule_join(*at); // to all; it carries the echo
+    if (awaits_introduction(from)) newcomers_speak();
+}
+
+// Once a session for each, and for so many as a ring can have: replayed streams cannot hold up
+// those who are here.
+bool Protocol::awaits_introduction(ProcessorId stranger) {
+    if (acquaintances_.outlived(stranger) || suspicion_.refuses(stranger, now_)) return false;
+    return session_.strangers.size() < members_max && session_.strangers.insert(stranger).second;
 }
 
 // -- theirs

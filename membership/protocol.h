@@ -93,6 +93,7 @@ private:
     void shift_to_gather(JoinReason why, const Processors& add_proc, const Processors& add_fail);
     void open_gather(); // enters Gather with the session's sets
     void sets_changed(Gather& at);
+    void newcomers_speak();
     void gather_join(ProcessorId from, const Join& join);
     void judge_doubt(ProcessorId from, const Join& join, bool agrees);
     bool merge(ProcessorId from, const Join& join);
@@ -111,6 +112,7 @@ private:
     [[nodiscard]] Join compose_join(const Processors& proc_set, const Processors& fail_set);
     void answer_stranger(ProcessorId to); // a JOIN for it alone, so that it can be verified
     void stranger_spoke(ProcessorId from, bool news);
+    [[nodiscard]] bool awaits_introduction(ProcessorId stranger);
     void join_in_operational(ProcessorId from, Join&& join);
     void join_in_gather(ProcessorId from, Join&& join);
     void join_in_attempt(ProcessorId from, Join&& join); // Commit and Recovery

@@ -40,10 +40,12 @@ struct Operational {
 struct Session {
     JoinReason why = JoinReason::start;
     Processors proc_set, fail_set;
-    Processors heard;    // who spoke to us in this session
-    Processors about;    // because of whom it was started or extended (5.10)
-    Processors deaf;     // expelled by another member for failure to receive
-    Processors departed; // left cleanly, unreachable, or outlived by a newer incarnation
+    Processors heard;     // who spoke to us in this session
+    Processors about;     // because of whom it was started or extended (5.10)
+    Processors strangers; // heard in this session before they were verified
+    Instant settled_at{}; // nobody new can be expected to speak up after this
+    Processors deaf;      // expelled by another member for failure to receive
+    Processors departed;  // left cleanly, unreachable, or outlived by a newer incarnation
     bool consensus_expired = false;
     bool lease_awaited = false; // the disk is too slow for the ring's number: go on without it
 
@@ -70,6 +72,7 @@ struct Gather {
     Timer consensus_at;
     Timer commit_wait_at;
     Timer lease_wait_at;  // the representative waits for its disk until then
+    Timer settle_at;      // ... and for those who are just introducing themselves
     Processors consensus; // whose JOIN had our very sets
 };
 
