@@ -4,6 +4,7 @@
 #include "totem/wire.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace totem {
 
@@ -61,6 +62,21 @@ std::optional<std::string> Settings::validate() const {
     if (consensus < token_loss) return "consensus must be at least token_loss";
     if (backoff_base > backoff_max) return "backoff_base must not exceed backoff_max";
     return std::nullopt;
+}
+
+Settings Settings::for_token_loss(Duration token_loss) {
+    Settings settings;
+    const Duration usual = std::exchange(settings.token_loss, token_loss);
+    const auto scaled = [&](Duration timer) {
+        return Duration(timer.count() * token_loss.count() / usual.count());
+    };
+    for (Duration* const patience : {&settings.consensus, &settings.commit_wait, &settings.commit})
+        *patience = scaled(*patience);
+    for (Duration* const pace :
+         {&settings.token_retransmit_min, &settings.hold_min, &settings.hold_max, &settings.hurry,
+          &settings.join, &settings.join_coalesce_max, &settings.probe})
+        *pace = std::min(*pace, scaled(*pace));
+    return settings;
 }
 
 Settings Settings::simulated() {

@@ -67,6 +67,10 @@ struct Settings {
     // The first violated constraint as a sentence for the operator, if any.
     [[nodiscard]] std::optional<std::string> validate() const;
 
+    // The defaults for another T_token_loss (5.2, "scale all by the same factor"). Who waits for
+    // others waits as much longer or shorter; who repeats himself does so as much more often, but
+    // never more rarely.
+    [[nodiscard]] static Settings for_token_loss(Duration token_loss);
     [[nodiscard]] static Settings simulated(); // the "default sim" column of 5.2
 };
 

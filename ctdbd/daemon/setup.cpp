@@ -113,7 +113,7 @@ net::NodeOptions ring_options(const Setup& setup, const StateFiles& files, bool 
     options.new_identity = new_identity || ring.new_identity;
     options.real_time = setup.conf.legacy.realtime_scheduling && !setup.paths.test_mode;
     options.trace_file = ring.trace_file;
-    options.settings.token_loss = ring.token_loss_timeout;
+    options.settings = totem::Settings::for_token_loss(ring.token_loss_timeout);
     options.settings.window = ring.window;
     options.settings.visit_max = ring.visit_window;
     options.settings.accelerated = ring.accelerated_window;
