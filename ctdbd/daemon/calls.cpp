@@ -6,6 +6,7 @@
 #include <spdlog/spdlog.h>
 
 #include <chrono>
+#include <memory>
 #include <string>
 
 namespace ctdbd::daemon {
@@ -21,6 +22,29 @@ Bytes answer_to(std::uint32_t callid, const protocol::LtdbHeader& header, const 
     return {};
 }
 
+// Counted as pending until it is answered, or nobody waits for the answer any more.
+class PendingCall {
+public:
+    explicit PendingCall(protocol::Statistics& statistics) : statistics_(statistics) {
+        ++statistics_.total_calls;
+        ++statistics_.pending_calls;
+    }
+
+    ~PendingCall() { --statistics_.pending_calls; }
+
+    PendingCall(const PendingCall&) = delete;
+    PendingCall& operator=(const PendingCall&) = delete;
+
+    void answered() {
+        const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began_;
+        statistics_.call_latency.add(took.count());
+    }
+
+private:
+    protocol::Statistics& statistics_;
+    std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+};
+
 // What a persistent or replicated database holds is here, whole.
 Bytes answer_committed(const statedb::Content* content, const protocol::Call& call) {
     if (content == nullptr || call.callid == call_id::null) return {};
@@ -35,7 +59,6 @@ Bytes answer_committed(const statedb::Content* content, const protocol::Call& ca
 } // namespace
 
 void Calls::asked(Client& client, const protocol::Header& header, const protocol::Call& call) {
-    const auto started = std::chrono::steady_clock::now();
     const DatabaseEntry* const entry = daemon_.databases.find(call.db_id);
     if (entry == nullptr) {
         // The stock daemon says nothing and the client waits for ever.
@@ -44,12 +67,9 @@ void Calls::asked(Client& client, const protocol::Header& header, const protocol
                                   protocol::ReplyError{-1, "no such database"}));
         return;
     }
-    ++daemon_.statistics.total_calls;
-    ++daemon_.statistics.pending_calls;
-    auto reply = [this, id = client.id(), reqid = header.reqid, started](const Bytes& data) {
-        const std::chrono::duration<double> took = std::chrono::steady_clock::now() - started;
-        --daemon_.statistics.pending_calls;
-        daemon_.statistics.call_latency.add(took.count());
+    auto reply = [this, id = client.id(), reqid = header.reqid,
+                  pending = std::make_shared<PendingCall>(daemon_.statistics)](const Bytes& data) {
+        pending->answered();
         if (Client* const asker = daemon_.clients.find(id))
             asker->send(encode_packet(daemon_.messenger.header(reqid), ReplyCall{0, data}));
     };

@@ -29,14 +29,24 @@ void add(protocol::LockStatistics& sum, const protocol::LockStatistics& locks) {
         sum.buckets[i] += locks.buckets[i];
 }
 
+// What others count for us, and never set back.
+void add_counts(const Daemon& daemon, protocol::Statistics& sum, std::uint32_t sign) {
+    const net::NodeReport ring = daemon.cluster.report();
+    const auto add = [sign](std::uint32_t& number, std::uint64_t count) {
+        number += sign * static_cast<std::uint32_t>(count);
+    };
+    add(sum.client_packets_sent, daemon.clients.counts().packets_sent);
+    add(sum.node_packets_sent, ring.packets_sent);
+    add(sum.node_packets_recv, ring.packets_received);
+}
+
 // What is not counted but measured when asked for.
 protocol::Statistics now(Daemon& daemon) {
     protocol::Statistics statistics = daemon.statistics;
+    add_counts(daemon, statistics, 1);
     statistics.num_clients = static_cast<std::uint32_t>(daemon.clients.size());
-    statistics.frozen = daemon.records.all_shut() ? 1 : 0;
+    statistics.frozen = daemon.records.frozen() && daemon.records.all_shut() ? 1 : 0;
     statistics.recovering = daemon.recovery_mode() == protocol::RecoveryMode::active ? 1 : 0;
-    statistics.client_packets_sent =
-        static_cast<std::uint32_t>(daemon.clients.counts().packets_sent);
     statistics.memory_used = static_cast<std::uint32_t>(mallinfo2().uordblks);
     for (const DatabaseEntry* const entry : daemon.databases.newest_first())
         if (VolatileFile* const file = daemon.records.find(entry->id))
@@ -52,6 +62,7 @@ ControlOutcome statistics(const ControlCall& call) {
 ControlOutcome statistics_reset(const ControlCall& call) {
     const std::uint32_t pending = call.daemon.statistics.pending_calls;
     call.daemon.statistics = {};
+    add_counts(call.daemon, call.daemon.statistics, -1U); // modulo 2^32 they begin at zero again
     call.daemon.statistics.pending_calls = pending;
     call.daemon.statistics.started = time_of_day();
     for (const DatabaseEntry* const entry : call.daemon.databases.newest_first())

@@ -342,7 +342,6 @@ void Daemon::perform(statedb::RecordEffect effect) {
 void Daemon::perform(statedb::LockEffect effect) { tools.perform(effect); }
 
 void Daemon::letter_arrived(Pnn from, Letter letter) {
-    ++statistics.node_packets_recv;
     std::visit(base::Match{
                    [&](const ClientMessage& message) { messenger.arrived(message); },
                    [&](const ControlRequest& request) { controls.arrived(from, request); },
