@@ -1,0 +1,61 @@
+"""How the tests here are told: unittest's cases, and with each failure the ends of the daemons' logs.
+
+A test program ends with story.main(); its first argument is the directory of the programs under test, and
+further ones are unittest's (names of cases, -v)."""
+
+import sys
+import unittest
+
+from cluster import Cluster
+
+
+class Story(unittest.TestCase):
+    """Cases that share one cluster, which is there and healthy before each of them."""
+
+    nodes, sealed = 3, True
+    cluster = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.cluster = Cluster(cls.nodes, cls.sealed)
+        cls.addClassCleanup(cls.cluster.destroy)
+        try:
+            cls.cluster.start()
+        except BaseException:
+            print(cls.cluster.tails(), file=sys.stderr)
+            raise
+
+    def setUp(self):
+        for node in self.cluster:
+            if node.process is None:
+                node.start()
+        self.cluster.wait_ok()
+
+
+class _Result(unittest.TextTestResult):
+    """Tells what the daemons wrote before it cleans up."""
+
+    def addError(self, test, err):
+        self._tell(test)
+        super().addError(test, err)
+
+    def addFailure(self, test, err):
+        self._tell(test)
+        super().addFailure(test, err)
+
+    def addSubTest(self, test, subtest, err):
+        if err is not None:
+            self._tell(test)
+        super().addSubTest(test, subtest, err)
+
+    def _tell(self, test):
+        cluster = getattr(test, "cluster", None)
+        if cluster is not None:
+            self.stream.write(f"\nFAILED: {test}\n{cluster.tails()}\n")
+            self.stream.flush()
+
+
+def main():
+    runner = unittest.TextTestRunner(resultclass=_Result, verbosity=2, durations=None) \
+        if sys.version_info >= (3, 12) else unittest.TextTestRunner(resultclass=_Result, verbosity=2)
+    unittest.main(argv=[sys.argv[0], *sys.argv[2:]], testRunner=runner)
