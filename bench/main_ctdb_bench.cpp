@@ -7,6 +7,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <unistd.h>
 
 namespace {
@@ -17,6 +18,7 @@ struct Options {
     std::string database = "bench.tdb";
     std::string key = "counter";
     unsigned count = 1000;
+    std::string values; // a file; empty: none
     bench::Victim victim;
 };
 
@@ -24,13 +26,17 @@ struct Options {
 void increment(const Options& options) {
     bench::Client client(options.place.sockets.front());
     bench::Database database(client, options.database, bench::DatabaseKind::volatile_records);
+    std::ofstream values;
+    if (!options.values.empty()) values.open(options.values);
     unsigned long migrations = 0, last = 0;
     const auto begin = std::chrono::steady_clock::now();
-    for (unsigned i = 0; i < options.count; ++i)
+    for (unsigned i = 0; i < options.count; ++i) {
         migrations += database.update(options.key, [&](const std::string& value) {
             last = value.empty() ? 1 : std::strtoul(value.c_str(), nullptr, 10) + 1;
             return std::to_string(last);
         });
+        if (values.is_open()) values << last << std::endl; // others may read it while we run
+    }
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
     fmt::print("node {}: {} increments in {:.3f} s, asked for the record {} times, last value {}\n",
                client.pnn(), options.count, took.count(), migrations, last);
@@ -56,6 +62,7 @@ void add_counting(CLI::App& app, Options& options) {
         ->capture_default_str();
     counting->add_option("--key", options.key)->capture_default_str();
     counting->add_option("--count", options.count, "how often")->capture_default_str();
+    counting->add_option("--values", options.values, "a file for the values stored, a line each");
     counting->callback([&] { increment(options); });
 }
 
