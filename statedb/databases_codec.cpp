@@ -1,4 +1,5 @@
 // The only file that knows databases.proto.
+#include "statedb/codec.h"
 #include "statedb/database_commands.h"
 #include "statedb/databases.pb.h"
 
@@ -6,18 +7,8 @@ namespace statedb::database_command {
 
 namespace {
 
-Bytes bytes_of(const google::protobuf::MessageLite& message) {
-    WritableBytes bytes{message.ByteSizeLong()};
-    message.SerializeWithCachedSizesToArray(bytes.data());
-    return bytes.freeze(message.ByteSizeLong());
-}
-
-void put(ProcessorId from, databases::pb::Processor& to) {
-    to.set_node(from.node);
-    to.set_incarnation(from.incarnation);
-}
-
-ProcessorId get(const databases::pb::Processor& from) { return {from.node(), from.incarnation()}; }
+using statedb::get;
+using statedb::put;
 
 void put(const Version& from, databases::pb::Version& to) {
     to.set_epoch(from.epoch);
@@ -196,7 +187,7 @@ Bytes encode(const Any& command) {
 
 std::optional<Any> decode(const Bytes& payload) {
     databases::pb::Command in;
-    if (!in.ParseFromArray(payload.data(), static_cast<int>(payload.size()))) return std::nullopt;
+    if (!parsed(in, payload)) return std::nullopt;
     using Kind = databases::pb::Command;
     switch (in.kind_case()) {
     case Kind::kAttach: {
@@ -238,7 +229,7 @@ Bytes encode_summary(const std::vector<Holding>& holdings) {
 
 std::optional<std::vector<Holding>> decode_summary(const Bytes& bytes) {
     databases::pb::Summary message;
-    if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return std::nullopt;
+    if (!parsed(message, bytes)) return std::nullopt;
     return get_holdings(message.holdings());
 }
 
@@ -269,7 +260,7 @@ Bytes encode_state(const SavedState& from) {
 
 std::optional<SavedState> decode_state(const Bytes& bytes) {
     databases::pb::State from;
-    if (!from.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return std::nullopt;
+    if (!parsed(from, bytes)) return std::nullopt;
     SavedState to;
     to.epoch = from.epoch();
     for (const auto& who : from.members())

@@ -1,9 +1,8 @@
 #include "statedb/host_codec.h"
 
 #include "base/match.h"
+#include "statedb/codec.h"
 #include "statedb/host.pb.h"
-
-#include <limits>
 
 namespace statedb {
 
@@ -12,32 +11,14 @@ namespace {
 constexpr std::uint8_t ordered_flag = 0x80; // in the envelope's first byte
 constexpr std::size_t number_size = 8;
 
-template <class Message>
-Bytes serialized(const Message& message) {
-    WritableBytes out(message.ByteSizeLong());
-    const std::size_t size = message.GetCachedSize();
-    check(message.SerializeToArray(out.data(), static_cast<int>(size)), "our own message encodes");
-    return out.freeze(size);
-}
+using statedb::get;
+using statedb::put;
 
-template <class Message>
-bool parsed(Message& message, const Bytes& bytes) {
-    return bytes.size() <= std::numeric_limits<int>::max() &&
-           message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
-}
-
-std::span<const std::uint8_t> bytes_of(const std::string& text) {
+std::span<const std::uint8_t> span_of(const std::string& text) {
     return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
 void put(const Bytes& from, std::string& to) { to.assign(from.view()); }
-
-void put(const ProcessorId& from, wire::Processor& to) {
-    to.set_node(from.node);
-    to.set_incarnation(from.incarnation);
-}
-
-ProcessorId get(const wire::Processor& from) { return {from.node(), from.incarnation()}; }
 
 void put(const Position& from, wire::Position& to) {
     to.set_epoch(from.epoch);
@@ -81,13 +62,13 @@ bool get(const wire::State& state, HostMessage& message) {
     report.full = state.full();
     report.green = get(state.green());
     report.total = get(state.total());
-    const auto history = decode_history(bytes_of(state.history()));
+    const auto history = decode_history(span_of(state.history()));
     if (!history) return false;
     report.history = *history;
     for (const auto& summary : state.summaries()) {
         if (!is_service(summary.service())) return false;
         report.summaries[static_cast<ServiceId>(summary.service())] =
-            Bytes::copy_of(bytes_of(summary.content()));
+            Bytes::copy_of(span_of(summary.content()));
     }
     report.view = get_processors(state.view());
     report.left.assign(state.left().begin(), state.left().end());
@@ -118,7 +99,7 @@ bool get(const wire::Chunk& chunk, HostMessage& message) {
                             .targets = get_processors(chunk.targets()),
                             .number = chunk.number(),
                             .count = chunk.count(),
-                            .data = Bytes::copy_of(bytes_of(chunk.data()))};
+                            .data = Bytes::copy_of(span_of(chunk.data()))};
     return chunk.number() < chunk.count();
 }
 
@@ -149,7 +130,7 @@ Bytes encode(const HostMessage& message) {
     out.mutable_ring()->set_seq(message.ring.seq);
     put(message.ring.representative, *out.mutable_ring()->mutable_representative());
     std::visit([&](const auto& content) { put(content, out); }, message.content);
-    return serialized(out);
+    return bytes_of(out);
 }
 
 std::optional<HostMessage> decode_host_message(const Bytes& bytes) {
@@ -198,7 +179,7 @@ Bytes encode(const Snapshot& snapshot) {
         state.set_service(static_cast<std::uint32_t>(service));
         put(content, *state.mutable_state());
     }
-    return serialized(out);
+    return bytes_of(out);
 }
 
 std::optional<Snapshot> decode_snapshot(const Bytes& bytes) {
@@ -212,7 +193,7 @@ std::optional<Snapshot> decode_snapshot(const Bytes& bytes) {
     for (const auto& service : in.services()) {
         if (!is_service(service.service())) return std::nullopt;
         snapshot.services[static_cast<ServiceId>(service.service())] =
-            Bytes::copy_of(bytes_of(service.state()));
+            Bytes::copy_of(span_of(service.state()));
     }
     return snapshot;
 }

@@ -1,17 +1,11 @@
 #include "statedb/locks_codec.h"
 
+#include "statedb/codec.h"
 #include "statedb/locks.pb.h"
-
-#include <limits>
 
 namespace statedb {
 
 namespace {
-
-bool parsed(auto& message, const Bytes& bytes) {
-    return bytes.size() <= std::numeric_limits<int>::max() &&
-           message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
-}
 
 bool is_name(const std::string& name) { return !name.empty() && name.size() <= lock_name_max; }
 
@@ -22,7 +16,7 @@ Bytes encode(const LockCommand& command) {
     out.set_name(command.name);
     out.set_ticket(command.ticket);
     out.set_release(command.release);
-    return Bytes::copy_of(out.SerializeAsString());
+    return bytes_of(out);
 }
 
 std::optional<LockCommand> decode_lock_command(const Bytes& bytes) {
@@ -38,12 +32,11 @@ Bytes encode(const LockQueues& queues) {
         queue.set_name(name);
         for (const Claimant& claimant : claimants) {
             auto& to = *queue.add_claimants();
-            to.set_node(claimant.processor.node);
-            to.set_incarnation(claimant.processor.incarnation);
+            put(claimant.processor, to);
             to.set_ticket(claimant.ticket);
         }
     }
-    return Bytes::copy_of(out.SerializeAsString());
+    return bytes_of(out);
 }
 
 std::optional<LockQueues> decode_lock_queues(const Bytes& bytes) {
@@ -54,7 +47,7 @@ std::optional<LockQueues> decode_lock_queues(const Bytes& bytes) {
         if (!is_name(queue.name()) || queue.claimants().empty()) return std::nullopt;
         auto& claimants = queues[queue.name()];
         for (const auto& claimant : queue.claimants())
-            claimants.push_back({{claimant.node(), claimant.incarnation()}, claimant.ticket()});
+            claimants.push_back({get(claimant), claimant.ticket()});
     }
     return queues;
 }

@@ -1,4 +1,5 @@
 // The only file that knows records.proto.
+#include "statedb/codec.h"
 #include "statedb/record_commands.h"
 #include "statedb/records.pb.h"
 
@@ -9,11 +10,8 @@ namespace statedb::record_command {
 
 namespace {
 
-Bytes bytes_of(const google::protobuf::MessageLite& message) {
-    WritableBytes bytes{message.ByteSizeLong()};
-    message.SerializeWithCachedSizesToArray(bytes.data());
-    return bytes.freeze(message.ByteSizeLong());
-}
+using statedb::get;
+using statedb::put;
 
 std::string string_of(const Bytes& bytes) { return std::string{bytes.view()}; }
 
@@ -23,13 +21,6 @@ void put(const RecordName& from, records::pb::Record& to) {
 }
 
 RecordName get(const records::pb::Record& from) { return {from.db(), from.key()}; }
-
-void put(ProcessorId from, records::pb::Processor& to) {
-    to.set_node(from.node);
-    to.set_incarnation(from.incarnation);
-}
-
-ProcessorId get(const records::pb::Processor& from) { return {from.node(), from.incarnation()}; }
 
 template <class List>
 void put(const std::vector<Owned>& from, List& to) {
@@ -185,7 +176,7 @@ Bytes encode(const Any& command) {
 
 std::optional<Any> decode(const Bytes& payload) {
     records::pb::Command in;
-    if (!in.ParseFromArray(payload.data(), static_cast<int>(payload.size()))) return std::nullopt;
+    if (!parsed(in, payload)) return std::nullopt;
     using Kind = records::pb::Command;
     switch (in.kind_case()) {
     case Kind::kClaim:
@@ -257,7 +248,7 @@ Bytes encode_state(const Directory::Saved& from) {
 
 std::optional<Directory::Saved> decode_state(const Bytes& bytes) {
     records::pb::State from;
-    if (!from.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return std::nullopt;
+    if (!parsed(from, bytes)) return std::nullopt;
     Directory::Saved to;
     Names name{from};
     to.epoch = from.epoch();
