@@ -2,6 +2,7 @@
 // words.
 #include "ctdbd/model/config_ctdb.h"
 #include "ctdbd/model/config_totem.h"
+#include "tests/ctdbd/refusal.h"
 
 #include <doctest/doctest.h>
 
@@ -11,6 +12,8 @@
 #include <unistd.h>
 
 using namespace ctdbd::config;
+using ctdbd::config::test::Case;
+using ctdbd::config::test::refusal;
 using ctdbd::protocol::DebugLevel;
 
 namespace {
@@ -36,19 +39,6 @@ CtdbConf ctdb(std::string_view text) {
 }
 
 TotemConf totem(std::string_view text) { return parse_totem_conf(text, "totem.conf", "/run/ctdb"); }
-
-std::string refusal(auto parse, std::string_view text) {
-    try {
-        parse(text);
-    } catch (const ConfigError& error) {
-        return error.what();
-    }
-    return "accepted";
-}
-
-struct Case {
-    std::string_view text, sentence;
-};
 
 } // namespace
 

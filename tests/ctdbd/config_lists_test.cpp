@@ -2,6 +2,7 @@
 #include "ctdbd/model/config_nodes.h"
 #include "ctdbd/model/config_tunables.h"
 #include "ctdbd/protocol/numbers.h"
+#include "tests/ctdbd/refusal.h"
 
 #include <doctest/doctest.h>
 
@@ -10,6 +11,8 @@
 
 using namespace ctdbd::config;
 using boost::asio::ip::make_address;
+using ctdbd::config::test::Case;
+using ctdbd::config::test::refusal;
 
 namespace {
 
@@ -20,19 +23,6 @@ std::vector<PublicAddressLine> addresses(std::string_view text) {
         return name == "lo" || name == "eth0";
     });
 }
-
-std::string refusal(auto parse, std::string_view text) {
-    try {
-        parse(text);
-    } catch (const ConfigError& error) {
-        return error.what();
-    }
-    return "accepted";
-}
-
-struct Case {
-    std::string_view text, sentence;
-};
 
 } // namespace
 

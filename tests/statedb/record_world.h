@@ -58,6 +58,13 @@ public:
         return true;
     }
 
+    // Makes this machine the user of the record, with this content.
+    void give(ProcessorId who, const RecordName& record, const std::string& data) {
+        want(who, record);
+        settle();
+        check(write(who, record, data), "who waits for a record gets it");
+    }
+
     [[nodiscard]] bool usable(ProcessorId who, const RecordName& record) const {
         const Machine& machine = machines.at(who);
         const auto at = machine.files.find(record);

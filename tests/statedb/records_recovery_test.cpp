@@ -21,12 +21,6 @@ RecordWorld four() {
     return world;
 }
 
-void give(RecordWorld& world, ProcessorId who, const std::string& data) {
-    world.want(who, record);
-    world.settle();
-    REQUIRE(world.write(who, record, data));
-}
-
 ProcessorId owner(RecordWorld& world, ProcessorId seen_by) {
     return world.records(seen_by).find(record)->owner;
 }
@@ -35,10 +29,10 @@ ProcessorId owner(RecordWorld& world, ProcessorId seen_by) {
 
 TEST_CASE("the newest surviving copy becomes the record, wherever it is") {
     RecordWorld world = four();
-    give(world, c, "1");
-    give(world, b, "2");
-    give(world, d, "3");
-    give(world, a, "4");
+    world.give(c, record, "1");
+    world.give(b, record, "2");
+    world.give(d, record, "3");
+    world.give(a, record, "4");
     world.order.form({b, c, d}, {a});
     world.settle();
     CHECK(owner(world, b) == d);
@@ -48,7 +42,7 @@ TEST_CASE("the newest surviving copy becomes the record, wherever it is") {
 
 TEST_CASE("a record of which no copy survives is gone, and fresh for who waits") {
     RecordWorld world = four();
-    give(world, a, "only here");
+    world.give(a, record, "only here");
     world.want(b, record);
     world.order.order_next(b);
     world.order.form({b, c, d}, {a});
@@ -59,7 +53,7 @@ TEST_CASE("a record of which no copy survives is gone, and fresh for who waits")
 
 TEST_CASE("records of the living stay usable while those of a departed node are recovered") {
     RecordWorld world = four();
-    give(world, a, "lost");
+    world.give(a, record, "lost");
     world.want(b, {7, "living"});
     world.settle();
     world.order.form({b, c, d});
@@ -73,8 +67,8 @@ TEST_CASE("records of the living stay usable while those of a departed node are 
 
 TEST_CASE("a silently departed node's records wait for its notice period, a leaver's do not") {
     RecordWorld world = four();
-    give(world, b, "2");
-    give(world, a, "3");
+    world.give(b, record, "2");
+    world.give(a, record, "3");
     world.want(c, record);
     world.order.order_next(c);
     SUBCASE("silent") {
@@ -98,8 +92,8 @@ TEST_CASE("a silently departed node's records wait for its notice period, a leav
 
 TEST_CASE("a restarted node needs no notice: its former life's files are empty") {
     RecordWorld world = four();
-    give(world, b, "2");
-    give(world, a, "3");
+    world.give(b, record, "2");
+    world.give(a, record, "3");
     const ProcessorId a2 = processor(1, 2);
     world.add(a2);
     world.order.form({a2, b, c, d});
@@ -146,8 +140,8 @@ TEST_CASE("a node that was not called for longer than freeze_after freezes until
 
 TEST_CASE("a cut-off owner that returns before its notice is over has the newest copy of all") {
     RecordWorld world = four();
-    give(world, b, "2");
-    give(world, a, "3");
+    world.give(b, record, "2");
+    world.give(a, record, "3");
     world.want(c, record);
     world.order.order_next(c);
     world.order.form({b, c, d});
@@ -162,8 +156,8 @@ TEST_CASE("a cut-off owner that returns before its notice is over has the newest
 
 TEST_CASE("a node that returns too late loses what it had, and only that") {
     RecordWorld world = four();
-    give(world, b, "2");
-    give(world, a, "3");
+    world.give(b, record, "2");
+    world.give(a, record, "3");
     world.order.form({b, c, d});
     world.settle();
     world.pass(notice);
@@ -174,14 +168,14 @@ TEST_CASE("a node that returns too late loses what it had, and only that") {
     world.order.form({a, b, c, d});
     world.settle();
     CHECK_FALSE(world.machines[a].files.contains(record));
-    give(world, a, "4");
+    world.give(a, record, "4");
     CHECK(world.order.digests_agree());
 }
 
 TEST_CASE("the owner crashed before its hand-off was ordered: the copy it came from is recovered") {
     RecordWorld world = four();
-    give(world, b, "2");
-    give(world, a, "3");
+    world.give(b, record, "2");
+    world.give(a, record, "3");
     world.want(c, record);
     world.order.order_next(c);
     REQUIRE(world.carry_out(a)); // HandOff submitted, never ordered
@@ -193,7 +187,7 @@ TEST_CASE("the owner crashed before its hand-off was ordered: the copy it came f
 
 TEST_CASE("the owner crashed after its hand-off was ordered: nothing is lost") {
     RecordWorld world = four();
-    give(world, a, "3");
+    world.give(a, record, "3");
     world.want(c, record);
     world.order.order_next(c);
     REQUIRE(world.carry_out(a));
@@ -206,7 +200,7 @@ TEST_CASE("the owner crashed after its hand-off was ordered: nothing is lost") {
 
 TEST_CASE("the new owner crashed: the old one's stale copy has what was shipped") {
     RecordWorld world = four();
-    give(world, a, "3");
+    world.give(a, record, "3");
     world.want(c, record);
     world.order.order_next(c);
     REQUIRE(world.carry_out(a));
@@ -220,9 +214,9 @@ TEST_CASE("the new owner crashed: the old one's stale copy has what was shipped"
 
 TEST_CASE("a member that reports departs too: the search goes on with what is left") {
     RecordWorld world = four();
-    give(world, b, "1");
-    give(world, c, "2");
-    give(world, a, "3");
+    world.give(b, record, "1");
+    world.give(c, record, "2");
+    world.give(a, record, "3");
     world.order.form({b, c, d}, {a});
     while (world.carry_out(c)) {
     }
@@ -235,7 +229,7 @@ TEST_CASE("a member that reports departs too: the search goes on with what is le
 
 TEST_CASE("an owner that loads a state which says so, but lacks the data, has it recovered") {
     RecordWorld world = four();
-    give(world, a, "3");
+    world.give(a, record, "3");
     world.want(c, record);
     world.order.order_next(c);
     REQUIRE(world.carry_out(a));
@@ -253,7 +247,7 @@ TEST_CASE("an owner that loads a state which says so, but lacks the data, has it
 
 TEST_CASE("commands of ours from before we loaded a state cannot take a record from our clients") {
     RecordWorld world = four();
-    give(world, a, "3");
+    world.give(a, record, "3");
     world.want(c, record);
     world.order.order_next(c);
     REQUIRE(world.carry_out(a)); // HandOff on its way, with "3"
@@ -269,7 +263,7 @@ TEST_CASE("commands of ours from before we loaded a state cannot take a record f
 
 TEST_CASE("a fresh epoch empties every volatile file") {
     RecordWorld world = four();
-    give(world, a, "3");
+    world.give(a, record, "3");
     for (const ProcessorId who : {a, b, c, d})
         world.order[who].full = false;
     world.order.form({a, b});
@@ -281,7 +275,7 @@ TEST_CASE("a fresh epoch empties every volatile file") {
 
 TEST_CASE("a state that no directory could have is not loaded") {
     RecordWorld world = four();
-    give(world, a, "3");
+    world.give(a, record, "3");
     const Bytes state = world.records(a).save({});
     const std::uint64_t before = world.records(b).digest();
     int refused = 0;

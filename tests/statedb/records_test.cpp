@@ -27,13 +27,6 @@ std::vector<ProcessorId> users(const RecordWorld& world) {
     return list;
 }
 
-// Makes `who` the user of the record, with this content.
-void give(RecordWorld& world, ProcessorId who, const std::string& data) {
-    world.want(who, record);
-    world.settle();
-    REQUIRE(world.write(who, record, data));
-}
-
 } // namespace
 
 TEST_CASE("a record that nobody has belongs to the first that claims it, physically, before any "
@@ -59,7 +52,7 @@ TEST_CASE("a claim that may create a record is ordered safe, one for a record th
 
 TEST_CASE("a record moves with its data and leaves a stale copy with a lower rsn") {
     RecordWorld world = three();
-    give(world, a, "one");
+    world.give(a, record, "one");
     world.want(c, record);
     world.settle();
     CHECK(users(world) == std::vector{c});
@@ -70,7 +63,7 @@ TEST_CASE("a record moves with its data and leaves a stale copy with a lower rsn
 
 TEST_CASE("nodes get a record in the order of their claims") {
     RecordWorld world = three();
-    give(world, a, "x");
+    world.give(a, record, "x");
     world.want(c, record);
     world.order.order_next(c);
     world.want(b, record);
@@ -108,7 +101,7 @@ TEST_CASE("the owner keeps a record until the clients that waited for it had the
 
 TEST_CASE("a client that comes while the record is leaving queues behind those that wait") {
     RecordWorld world = three();
-    give(world, a, "x");
+    world.give(a, record, "x");
     world.want(b, record);
     world.order.order_next(b);
     REQUIRE(world.carry_out(a)); // GiveAway: the HandOff is on its way
@@ -120,7 +113,7 @@ TEST_CASE("a client that comes while the record is leaving queues behind those t
 
 TEST_CASE("the owner's own claim makes its hand-off that is on its way stale") {
     RecordWorld world = three();
-    give(world, a, "x");
+    world.give(a, record, "x");
     world.want(b, record);
     world.order.order_next(b);
     REQUIRE(world.carry_out(a));
@@ -140,7 +133,7 @@ TEST_CASE("the owner's own claim makes its hand-off that is on its way stale") {
 
 TEST_CASE("a hand-off whose takers have departed leaves the record where it was") {
     RecordWorld world = three();
-    give(world, a, "x");
+    world.give(a, record, "x");
     world.want(b, record);
     world.order.order_next(b);
     REQUIRE(world.carry_out(a));
@@ -152,7 +145,7 @@ TEST_CASE("a hand-off whose takers have departed leaves the record where it was"
 
 TEST_CASE("a hand-off that did not count is sent again with the same data") {
     RecordWorld world = three();
-    give(world, a, "x");
+    world.give(a, record, "x");
     world.want(b, record);
     world.order.order_next(b);
     REQUIRE(world.carry_out(a));
@@ -172,7 +165,7 @@ TEST_CASE("a claim that did not count is made again") {
 
 TEST_CASE("an agreed claim that finds the record vacuumed asks again, safe") {
     RecordWorld world = three();
-    give(world, a, "");
+    world.give(a, record, "");
     world.want(b, record); // sees an entry: agreed
     world.order[a].machine.vacuum(std::vector{record}, world.order[a]);
     while (world.carry_out(a)) {
@@ -190,7 +183,7 @@ TEST_CASE("an agreed claim that finds the record vacuumed asks again, safe") {
 
 TEST_CASE("reading does not move the record") {
     RecordWorld world = three();
-    give(world, a, "seen");
+    world.give(a, record, "seen");
     world.records(c).read(record, 5, world.order[c]);
     world.settle();
     REQUIRE(world.machines[c].answers.size() == 1);
@@ -210,8 +203,8 @@ TEST_CASE("reading a record that is nowhere finds nothing and creates nothing") 
 
 TEST_CASE("a read whose owner departs before it answers is asked again of the next owner") {
     RecordWorld world = three();
-    give(world, b, "old");
-    give(world, a, "new");
+    world.give(b, record, "old");
+    world.give(a, record, "new");
     world.records(c).read(record, 5, world.order[c]);
     world.order.order_next(c);
     world.order.form({b, c}, {a});
@@ -224,20 +217,20 @@ TEST_CASE("a read whose owner departs before it answers is asked again of the ne
 
 TEST_CASE("vacuuming removes an empty record everywhere, and what comes after is fresh") {
     RecordWorld world = three();
-    give(world, a, "x");
-    give(world, b, "");
+    world.give(a, record, "x");
+    world.give(b, record, "");
     world.records(b).vacuum(std::vector{record}, world.order[b]);
     world.settle();
     for (const ProcessorId who : {a, b, c})
         CHECK(world.machines[who].files.empty());
     CHECK_FALSE(world.records(c).find(record));
-    give(world, c, "");
+    world.give(c, record, "");
     CHECK(world.machines[c].files[record].data.empty());
 }
 
 TEST_CASE("a record that is not empty, or that somebody waits for, is not vacuumed") {
     RecordWorld world = three();
-    give(world, a, "x");
+    world.give(a, record, "x");
     world.records(a).vacuum(std::vector{record}, world.order[a]);
     world.settle();
     CHECK(users(world) == std::vector{a});
@@ -252,7 +245,7 @@ TEST_CASE("a record that is not empty, or that somebody waits for, is not vacuum
 
 TEST_CASE("a local client that comes while its record is being vacuumed keeps it") {
     RecordWorld world = three();
-    give(world, a, "");
+    world.give(a, record, "");
     world.records(a).vacuum(std::vector{record}, world.order[a]);
     REQUIRE(world.carry_out(a));
     CHECK_FALSE(world.usable(a, record)); // nobody can write what is about to vanish
@@ -264,7 +257,7 @@ TEST_CASE("a local client that comes while its record is being vacuumed keeps it
 
 TEST_CASE("dropping a database forgets its records everywhere and nothing else") {
     RecordWorld world = three();
-    give(world, a, "x");
+    world.give(a, record, "x");
     world.want(b, {8, "other"});
     world.settle();
     world.records(c).drop(7, world.order[c]);
