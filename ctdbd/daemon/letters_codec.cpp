@@ -1,3 +1,4 @@
+// The only file that knows letters.proto.
 #include "base/match.h"
 #include "ctdbd/daemon/letters.h"
 #include "ctdbd/letters.pb.h"

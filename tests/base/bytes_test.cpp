@@ -1,3 +1,4 @@
+// Shared bytes: slices, blocks that come home to their pool, and who outlives whom.
 #include "base/bytes.h"
 
 #include <doctest/doctest.h>

@@ -1,3 +1,4 @@
+// The two bounded queues between the ring's thread and the application's.
 #include "net/bridge.h"
 #include "tests/net/loopback.h"
 

@@ -1,3 +1,4 @@
+// The tools' door: its server and client, totem-lock and totemctl, with real sockets and processes.
 #include "net/control.h"
 #include "net/control_client.h"
 #include "net/control_text.h"

@@ -1,3 +1,4 @@
+// The ciphers and the key derivation, against published vectors.
 #include "net/crypto.h"
 
 #include <doctest/doctest.h>

@@ -1,3 +1,4 @@
+// The key file: made, read, and refused with a remedy.
 #include "net/key_file.h"
 #include "tests/net/scratch.h"
 

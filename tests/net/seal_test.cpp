@@ -1,3 +1,4 @@
+// Sealed datagrams: what is opened, what is refused, and that nothing is heard twice.
 #include "net/seal.h"
 
 #include <doctest/doctest.h>

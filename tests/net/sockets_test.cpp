@@ -1,3 +1,4 @@
+// Real sockets on loopback: multicast, unicast, batches, and what the kernel tells.
 #include "net/sockets.h"
 #include "tests/net/loopback.h"
 #include "tests/net/scratch.h"

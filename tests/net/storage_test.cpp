@@ -1,3 +1,4 @@
+// Stable storage: an identity and a number that are never used twice, whatever happens to the disk.
 #include "net/file.h"
 #include "net/storage.h"
 #include "tests/net/scratch.h"
