@@ -97,7 +97,6 @@ class Node:
         self.control = self.base / "run" / "totem.socket"
         self.log = self.base / "log.ctdb"
         self.process = None
-        self.options = {}  # lines of configuration files that differ from the default, by section and name
         for name in "run", "var", "share", "events/legacy", "db/volatile", "db/persistent", "db/state":
             (self.base / name).mkdir(parents=True)
 
@@ -119,7 +118,7 @@ class Node:
                    f"state database directory = {self.base}/db/state\n{ctdb}")
         self.write("totem.conf",
                    f"[ring]\nport = {addresses.port}\ntoken port = {addresses.token_port}\n"
-                   f"multicast group = {addresses.group}\ntoken loss timeout = {token_loss}\n{key}{totem}")
+                   f"multicast group = {addresses.group}\ntoken loss timeout = {self.cluster.token_loss}\n{key}{totem}")
         if tunables is not None:
             self.write("ctdb.tunables", tunables)
 
@@ -209,7 +208,8 @@ class Node:
 
 
 class Cluster:
-    def __init__(self, nodes=3, sealed=True):
+    def __init__(self, nodes=3, sealed=True, token_loss=token_loss):
+        self.token_loss = token_loss
         self.directory = Path(tempfile.mkdtemp(prefix="totem-system."))
         self.addresses = Addresses()
         self.key = self.directory / "cluster.key" if sealed else None

@@ -4,20 +4,21 @@ A test program ends with story.main(); its first argument is the directory of th
 further ones are unittest's (names of cases, -v)."""
 
 import sys
+import time
 import unittest
 
-from cluster import Cluster
+from cluster import Cluster, token_loss
 
 
 class Story(unittest.TestCase):
     """Cases that share one cluster, which is there and healthy before each of them."""
 
-    nodes, sealed = 3, True
+    nodes, sealed, token_loss = 3, True, token_loss
     cluster = None
 
     @classmethod
     def setUpClass(cls):
-        cls.cluster = Cluster(cls.nodes, cls.sealed)
+        cls.cluster = Cluster(cls.nodes, cls.sealed, cls.token_loss)
         cls.addClassCleanup(cls.cluster.destroy)
         try:
             cls.cluster.start()
@@ -33,7 +34,15 @@ class Story(unittest.TestCase):
 
 
 class _Result(unittest.TextTestResult):
-    """Tells what the daemons wrote before it cleans up."""
+    """Tells how long each case took, and what the daemons wrote before they are gone."""
+
+    def startTest(self, test):
+        self.began = time.monotonic()
+        super().startTest(test)
+
+    def addSuccess(self, test):
+        self.stream.write(f"{time.monotonic() - self.began:.1f} s ")
+        super().addSuccess(test)
 
     def addError(self, test, err):
         self._tell(test)
@@ -56,6 +65,5 @@ class _Result(unittest.TextTestResult):
 
 
 def main():
-    runner = unittest.TextTestRunner(resultclass=_Result, verbosity=2, durations=None) \
-        if sys.version_info >= (3, 12) else unittest.TextTestRunner(resultclass=_Result, verbosity=2)
+    runner = unittest.TextTestRunner(resultclass=_Result, verbosity=2)
     unittest.main(argv=[sys.argv[0], *sys.argv[2:]], testRunner=runner)
