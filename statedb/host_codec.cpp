@@ -80,7 +80,7 @@ void put(const Create& create, wire::HostMessage& out) {
     out.mutable_create()->set_index(create.index);
 }
 
-void put(const Ready&, wire::HostMessage& out) { out.mutable_ready(); }
+void put(const StateHeld&, wire::HostMessage& out) { out.mutable_ready(); }
 
 void put(const Goodbye&, wire::HostMessage& out) { out.mutable_goodbye(); }
 
@@ -147,7 +147,7 @@ std::optional<HostMessage> decode_host_message(const Bytes& bytes) {
         message.content = Create{in.create().index()};
         break;
     case wire::HostMessage::kReady:
-        message.content = Ready{};
+        message.content = StateHeld{};
         break;
     case wire::HostMessage::kGoodbye:
         message.content = Goodbye{};

@@ -31,8 +31,8 @@ struct Create {
     friend bool operator==(const Create&, const Create&) = default;
 };
 
-struct Ready {
-    friend bool operator==(const Ready&, const Ready&) = default;
+struct StateHeld {
+    friend bool operator==(const StateHeld&, const StateHeld&) = default;
 };
 
 struct Goodbye {
@@ -60,7 +60,7 @@ struct Digests {
 
 struct HostMessage {
     RingId ring;
-    std::variant<StateReport, Create, Ready, Goodbye, Chunk, Digests> content;
+    std::variant<StateReport, Create, StateHeld, Goodbye, Chunk, Digests> content;
 
     friend bool operator==(const HostMessage&, const HostMessage&) = default;
 };

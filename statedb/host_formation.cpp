@@ -110,7 +110,7 @@ void Host::State::form() {
     if (resigning) say(Goodbye{}, Service::agreed);
 }
 
-void Host::State::on(const ProcessorId& from, const Ready&) {
+void Host::State::on(const ProcessorId& from, const StateHeld&) {
     if (!component->formed) return;
     component->ready.insert(from);
     change_voters();

@@ -83,7 +83,7 @@ struct Host::State final : Outbox {
     // -- becoming primary (host_formation.cpp)
     void on(const ProcessorId& from, const StateReport& state);
     void on(const ProcessorId& from, const Create& create);
-    void on(const ProcessorId& from, const Ready& ready);
+    void on(const ProcessorId& from, const StateHeld& ready);
     void on(const ProcessorId& from, const Goodbye& goodbye);
     void start_round(Primary primary);
     void send_create();

@@ -107,7 +107,7 @@ void Host::State::tell_when_ready() {
     if (!primary || component->ready_sent || component->ready.contains(settings.self)) return;
     if (!replica.settled()) return;
     component->ready_sent = true;
-    say(Ready{}, Service::agreed);
+    say(StateHeld{}, Service::agreed);
 }
 
 // -- digests ------------------------------------------------------------------------------------

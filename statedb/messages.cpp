@@ -127,8 +127,7 @@ void Messages::configured(const View& view, Outbox& out) {
         for (const ProcessorId& processor : *list)
             changed.nodes.push_back(processor.node);
     std::ranges::sort(changed.nodes);
-    const auto repeated = std::ranges::unique(changed.nodes);
-    changed.nodes.erase(repeated.begin(), repeated.end());
+    changed.nodes.erase(std::unique(changed.nodes.begin(), changed.nodes.end()), changed.nodes.end());
     if (!changed.nodes.empty()) effects_.emplace_back(std::move(changed));
     if (our_row_ && !view.joined.empty()) tell_our_row(out);
 }

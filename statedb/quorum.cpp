@@ -142,8 +142,7 @@ Knowledge pool(std::span<const NodeId> members, std::span<const History> histori
     std::ranges::sort(known.open, {}, [](const Primary& attempt) {
         return std::pair(attempt.index, attempt.nodes);
     });
-    const auto repeated = std::ranges::unique(known.open);
-    known.open.erase(repeated.begin(), repeated.end());
+    known.open.erase(std::unique(known.open.begin(), known.open.end()), known.open.end());
     return known;
 }
 

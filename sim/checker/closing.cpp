@@ -37,8 +37,7 @@ public:
         std::vector<std::vector<std::size_t>> successors(names_.size());
         std::vector<std::size_t> open(names_.size(), 0); // predecessors not yet placed
         std::ranges::sort(edges_);
-        const auto repeated = std::ranges::unique(edges_);
-        edges_.erase(repeated.begin(), repeated.end());
+        edges_.erase(std::unique(edges_.begin(), edges_.end()), edges_.end());
         for (const auto& [from, to] : edges_) {
             successors[from].push_back(to);
             ++open[to];
