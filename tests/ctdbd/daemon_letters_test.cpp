@@ -24,6 +24,11 @@ TEST_CASE("every kind of letter arrives as it was written") {
         CHECK(decode_letter(encode(letter)) == letter);
 }
 
+TEST_CASE("an error's text may be in any encoding") {
+    const Letter answer = ControlAnswer{7, -1, {}, "no file B\xfccher.tdb"}; // Latin-1
+    CHECK(decode_letter(encode(answer)) == answer);
+}
+
 TEST_CASE("bytes that are no letter are refused, whatever they are") {
     CHECK_FALSE(decode_letter({}));
     CHECK(rc::check([](const std::string& noise, std::uint8_t at, char what) {

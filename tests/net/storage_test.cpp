@@ -80,6 +80,11 @@ TEST_CASE("after damage to either copy, nothing that may have been used is used 
         }
 }
 
+TEST_CASE("a cluster's name may be in any encoding") {
+    const StableCopy copy{"M\xfcnchen", 3, {7, 4096}, 9}; // Latin-1
+    CHECK(decode_stable(encode(copy)) == copy);
+}
+
 TEST_CASE("any torn or changed copy is recognised") {
     const StableCopy copy{"c", 3, {7, 4096}, 9};
     const auto bytes = encode(copy);
