@@ -24,6 +24,17 @@ bool all_filled(const CommitToken& commit) {
                        [](const CommitEntry& entry) { return entry.filled; });
 }
 
+// Whether everything that stood in `before` still stands in `now`: each member writes its own entry
+// and nobody else's.
+bool keeps(const CommitToken& before, const CommitToken& now) {
+    if (now.members != before.members || now.old_rings.size() < before.old_rings.size() ||
+        !std::equal(before.old_rings.begin(), before.old_rings.end(), now.old_rings.begin()))
+        return false;
+    for (std::size_t i = 0; i < before.entries.size(); ++i)
+        if (before.entries[i].filled && before.entries[i] != now.entries[i]) return false;
+    return true;
+}
+
 } // namespace
 
 // -- making and filling it
@@ -131,7 +142,7 @@ void Protocol::commit_arrived(CommitToken&& commit) {
         if (commit.token_seq <= at->last_token_seq) return drop(21);
         const std::size_t hops = commit.members.size() + index_of(commit.members, self_);
         const bool second_pass =
-            commit.members == at->passed.members && all_filled(commit) &&
+            keeps(at->passed, commit) && all_filled(commit) &&
             (commit.ring.representative == self_ ? commit.token_seq.value == commit.members.size()
                                                  : commit.token_seq.value == hops);
         if (!second_pass) return drop(22);

@@ -99,14 +99,18 @@ void Protocol::foreign(ProcessorId from, const RingId& ring) {
 
 // -- TOKEN: rows 9 to 12
 
-void Protocol::packet(ProcessorId, Token&& token) {
+// Only our predecessor passes us the token; on a ring of one nobody does.
+void Protocol::packet(ProcessorId from, Token&& token) {
     if (token.ring == installed_.id() && ever_installed_) {
+        if (from != installed_.predecessor()) return drop_malformed(9);
         if (auto* at = std::get_if<Operational>(&state_))
             return operational_token(*at, std::move(token));
         return drop(token.token_seq > installed_.last_token_seq() ? 9 : 10);
     }
-    if (auto* at = std::get_if<Recovery>(&state_); at != nullptr && token.ring == at->ring.id())
+    if (auto* at = std::get_if<Recovery>(&state_); at != nullptr && token.ring == at->ring.id()) {
+        if (from != at->ring.predecessor()) return drop_malformed(11);
         return recovery_token(*at, std::move(token));
+    }
     if (auto* at = std::get_if<Commit>(&state_); at != nullptr && token.ring == at->ring)
         return drop(11);
     drop(12);

@@ -70,7 +70,8 @@ void Protocol::finish_regular(Recovery& at) {
 // could depend on one that is lost, unless it comes from somebody whose every message we have.
 void Protocol::finish_transitional(Recovery& at) {
     bool hole = false;
-    for (Seq seq = next(at.finished); seq <= at.top; seq = next(seq)) {
+    const Seq last = std::min(at.top, installed_.high_seq());
+    for (Seq seq = next(at.finished); seq <= last; seq = next(seq)) {
         const DataPacket* packet = installed_.window().find(seq);
         if (packet == nullptr) {
             hole = true;

@@ -48,6 +48,8 @@ void Protocol::enter_operational() {
 // -- messages (4.3)
 
 void Protocol::operational_data(Operational& at, ProcessorId from, DataPacket&& data) {
+    // While the token rests here nobody else gives a packet its place.
+    if (at.held && data.seq > at.held->token.seq) return malformed();
     if (installed_.take_evidence(data.visit)) {
         at.retransmit_at.reset();
         suspicion_.exonerate(installed_.successor());
@@ -89,6 +91,7 @@ void Protocol::operational_token(Operational& at, Token&& token) {
     case Ring::Verdict::malformed:
         return drop_malformed(9);
     case Ring::Verdict::fresh:
+        if (at.held) return drop_malformed(9); // the token is here: this is another one
         count(9);
         begin_visit(at, std::move(token));
     }

@@ -141,6 +141,7 @@ private:
     void recovery_token(Recovery& at, Token&& token);
     void recovery_visit(Recovery& at, Token&& token);
     void count_visit(Recovery& at, Token& token);
+    void expose_liars(Recovery& at);
     void note_progress(Recovery& at, const Token& token);
     void pass_token(Recovery& at, Token&& token);
     bool fire(Recovery& at);

@@ -68,8 +68,9 @@ void Protocol::plan_exchange(Recovery& at) {
     std::vector<std::pair<ProcessorId, const CommitEntry*>> trans;
     for (std::size_t i = 0; i < members.size(); ++i) {
         const CommitEntry& entry = at.table.entries[i];
+        if (!installed_.has_member(members[i])) continue; // whatever it says
         if (at.table.old_rings[entry.old_ring_index] == installed_.id() ||
-            (mutated(Mutant::strangers_come_along) && installed_.has_member(members[i])))
+            mutated(Mutant::strangers_come_along))
             trans.emplace_back(members[i], &entry);
     }
     const CommitEntry* ours = nullptr;
@@ -77,7 +78,8 @@ void Protocol::plan_exchange(Recovery& at) {
     for (const auto& [id, entry] : trans) {
         at.trans.insert(id);
         at.deliver_set.insert(id);
-        at.deliver_set.insert(entry->obligation.begin(), entry->obligation.end());
+        for (const ProcessorId owed : entry->obligation)
+            if (installed_.has_member(owed)) at.deliver_set.insert(owed);
         at.delivered_by_one = std::max(at.delivered_by_one, entry->delivered);
         at.known_safe = std::max({at.known_safe, entry->delivered, entry->safe_upto});
         at.top = std::max(at.top, entry->high_seq);
@@ -88,8 +90,10 @@ void Protocol::plan_exchange(Recovery& at) {
 
     // The lowest known holder sends what somebody lacks (D19); what nobody is known to hold,
     // because lists were truncated, everybody sends who holds it.
-    for (Seq seq = next(low); seq <= at.top; seq = next(seq)) {
-        if (!installed_.window().has(seq)) continue;
+    const Window& window = installed_.window();
+    const Seq last = std::min(at.top, window.high_seq());
+    for (Seq seq = next(std::max(low, window.discarded())); seq <= last; seq = next(seq)) {
+        if (!window.has(seq)) continue;
         bool somebody_lacks = false;
         bool somebody_holds = false;
         bool lower_holds = false;
@@ -163,6 +167,7 @@ void Protocol::recovery_token(Recovery& at, Token&& token) {
     case Ring::Verdict::malformed:
         return drop_malformed(11);
     case Ring::Verdict::fresh:
+        if (at.held) return drop_malformed(11); // the token is here: this is another one
         count(11);
         recovery_visit(at, std::move(token));
     }
@@ -194,6 +199,7 @@ void Protocol::recovery_visit(Recovery& at, Token&& token) {
     }
     const std::uint32_t visits_needed = mutated(Mutant::install_after_one_visit) ? 1 : 2;
     if (at.counting_visits >= visits_needed && at.ring.acknowledged_twice() >= at.install_seq) {
+        if (installed_.my_aru() < at.delivered_by_one) return expose_liars(at);
         install(at);
         return continue_visit(std::get<Operational>(state_), std::move(token));
     }
@@ -220,6 +226,22 @@ void Protocol::count_visit(Recovery& at, Token& token) {
     // Acknowledged: from now on another member may install, and deliver more than we would on our
     // own. We owe the deliver set its messages until we install ourselves (5.8).
     obligation_ = at.deliver_set;
+}
+
+// Somebody said that it has delivered what none of us holds, though all have sent what they hold. No
+// honest processor does; we go on without it, since nobody can ever make its story true.
+void Protocol::expose_liars(Recovery& at) {
+    Processors liars;
+    for (std::size_t i = 0; i < at.table.entries.size(); ++i) {
+        const ProcessorId id = at.table.members[i];
+        if (at.trans.contains(id) && at.table.entries[i].delivered > installed_.my_aru())
+            liars.insert(id);
+    }
+    drop_malformed(28);
+    for (const ProcessorId id : liars)
+        suspicion_.expelled(id, now_);
+    shift_to_gather(JoinReason::recovery_loss, {}, liars);
+    check_consensus();
 }
 
 void Protocol::note_progress(Recovery& at, const Token& token) {

@@ -3,6 +3,7 @@
 
 #include "base/mutant.h"
 #include "totem/requests.h"
+#include "totem/wire.h"
 
 #include <algorithm>
 
@@ -28,7 +29,7 @@ Ring::Ring(RingId id, std::vector<ProcessorId> members, ProcessorId self, const 
       self_(self), limits_{.window = settings.window_for(members_.size()),
                            .visit_max = settings.visit_max_for(members_.size()),
                            .outstanding_max = settings.outstanding_max_for(members_.size())},
-      accelerated_(settings.accelerated), ftr_rotations_(settings.ftr_rotations),
+      body_max_(settings.body_max), accelerated_(settings.accelerated), ftr_rotations_(settings.ftr_rotations),
       ftr_time_(settings.ftr_time), slow_consumer_(settings.slow_consumer),
       span_max_(2 * reach_for(settings, members_.size())),
       window_(reach_for(settings, members_.size())) {
@@ -52,9 +53,10 @@ Ring::Verdict Ring::judge(const Token& token) const {
         !(mutated(Mutant::token_accepted_twice) && token.token_seq == last_token_seq_))
         return Verdict::duplicate;
     // Below: what no member sends. A token that knows less than our window would assign a seq
-    // twice.
+    // twice, one that knows of packets beyond its reach has outrun flow control.
     const bool sane = token.token_seq.value - last_token_seq_.value <= token_seq_jump_max &&
                       token.aru <= token.seq && token.seq >= window_.high_seq() &&
+                      window_.reaches(token.seq) &&
                       distance(token.aru, token.seq) <= span_max_ &&
                       (token.aru_id == nobody || has_member(token.aru_id));
     return sane ? Verdict::fresh : Verdict::malformed;
@@ -112,7 +114,7 @@ void Ring::originate(Token& token, Manner manner, PacketSource& source, Outbox& 
                             .starved_visits = starved_visits_});
     const std::size_t first = out.packets.size();
     std::uint32_t sent = 0;
-    while (sent < allowed && source.backlog() > 0) {
+    while (sent < allowed && source.backlog() > 0 && window_.reaches(next(token.seq))) {
         token.seq = next(token.seq);
         DataPacket packet{.ring = id_, .seq = token.seq, .origin = self_, .visit = token.token_seq};
         source.fill(packet, out.originated);
@@ -192,7 +194,19 @@ void Ring::settle_revisit(const Token& token) {
                                                                             : acknowledged_twice());
 }
 
+// What is left of answered requests may be in more pieces than they were, and a token is one packet:
+// the lowest ones block delivery and go first, the others are asked for again at the next visit.
+void Ring::limit_requests(Token& token) const {
+    constexpr std::size_t range_size_max = 20; // two vu of 10 bytes
+    constexpr std::size_t other_size_max = 160;
+    if (token.rtr.size() * range_size_max + other_size_max <= body_max_) return;
+    if (token.rtr.size() > rtr_ranges_max) token.rtr.resize(rtr_ranges_max);
+    while (!token.rtr.empty() && encoded_size(token) > body_max_)
+        token.rtr.pop_back();
+}
+
 const Token& Ring::pass(Token token) {
+    limit_requests(token);
     token.token_seq = next(token.token_seq);
     last_passed_ = std::move(token);
     await_evidence(last_passed_.token_seq);

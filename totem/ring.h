@@ -163,6 +163,7 @@ private:
     void request_missing(Token& token, Seq upto) const;
     void update_aru(Token& token, bool consumer_is_slow);
     void account(Token& token, const PacketSource& source);
+    void limit_requests(Token& token) const;
     void measure_rotation(const Token& token, Instant now);
     void track_stall(const Token& token, Instant now);
 
@@ -170,6 +171,7 @@ private:
     std::vector<ProcessorId> members_; // sorted: ring order
     ProcessorId self_, successor_, predecessor_;
     FlowLimits limits_;
+    std::size_t body_max_;
     std::uint32_t accelerated_; // per cent of a visit's packets that follow the token
     std::uint32_t ftr_rotations_;
     Duration ftr_time_, slow_consumer_;

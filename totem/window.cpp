@@ -38,8 +38,8 @@ const Window::Slot& Window::slot(Seq seq) const { return slots_[seq.value & (slo
 Window::Stored Window::store(DataPacket packet) {
     const Seq seq = packet.seq;
     if (seq <= discarded_) return Stored::duplicate;
+    if (!reaches(seq)) return Stored::out_of_reach;
     const std::uint64_t ahead = distance(discarded_, seq);
-    if (ahead > reach_) return Stored::out_of_reach;
     if (ahead > slots_.size()) grow_to(std::bit_ceil(static_cast<std::size_t>(ahead)));
 
     Slot& place = slot(seq);

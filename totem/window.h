@@ -24,6 +24,9 @@ public:
 
     Stored store(DataPacket packet);
 
+    // Whether a packet with this seq could be stored at all.
+    [[nodiscard]] bool reaches(Seq seq) const { return distance(discarded_, seq) <= reach_; }
+
     [[nodiscard]] const DataPacket* find(Seq seq) const; // null if not held
 
     [[nodiscard]] bool has(Seq seq) const { return find(seq) != nullptr; }
