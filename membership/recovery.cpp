@@ -228,8 +228,8 @@ void Protocol::count_visit(Recovery& at, Token& token) {
     obligation_ = at.deliver_set;
 }
 
-// Somebody said that it has delivered what none of us holds, though all have sent what they hold. No
-// honest processor does; we go on without it, since nobody can ever make its story true.
+// Somebody said that it has delivered what none of us holds, though all have sent what they hold.
+// No honest processor does; we go on without it, since nobody can ever make its story true.
 void Protocol::expose_liars(Recovery& at) {
     Processors liars;
     for (std::size_t i = 0; i < at.table.entries.size(); ++i) {

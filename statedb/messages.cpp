@@ -127,7 +127,8 @@ void Messages::configured(const View& view, Outbox& out) {
         for (const ProcessorId& processor : *list)
             changed.nodes.push_back(processor.node);
     std::ranges::sort(changed.nodes);
-    changed.nodes.erase(std::unique(changed.nodes.begin(), changed.nodes.end()), changed.nodes.end());
+    changed.nodes.erase(std::unique(changed.nodes.begin(), changed.nodes.end()),
+                        changed.nodes.end());
     if (!changed.nodes.empty()) effects_.emplace_back(std::move(changed));
     if (our_row_ && !view.joined.empty()) tell_our_row(out);
 }

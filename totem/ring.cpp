@@ -29,9 +29,9 @@ Ring::Ring(RingId id, std::vector<ProcessorId> members, ProcessorId self, const 
       self_(self), limits_{.window = settings.window_for(members_.size()),
                            .visit_max = settings.visit_max_for(members_.size()),
                            .outstanding_max = settings.outstanding_max_for(members_.size())},
-      body_max_(settings.body_max), accelerated_(settings.accelerated), ftr_rotations_(settings.ftr_rotations),
-      ftr_time_(settings.ftr_time), slow_consumer_(settings.slow_consumer),
-      span_max_(2 * reach_for(settings, members_.size())),
+      body_max_(settings.body_max), accelerated_(settings.accelerated),
+      ftr_rotations_(settings.ftr_rotations), ftr_time_(settings.ftr_time),
+      slow_consumer_(settings.slow_consumer), span_max_(2 * reach_for(settings, members_.size())),
       window_(reach_for(settings, members_.size())) {
     const auto here = std::lower_bound(members_.begin(), members_.end(), self_);
     check(here != members_.end() && *here == self_, "a processor is a member of its ring");
@@ -56,8 +56,7 @@ Ring::Verdict Ring::judge(const Token& token) const {
     // twice, one that knows of packets beyond its reach has outrun flow control.
     const bool sane = token.token_seq.value - last_token_seq_.value <= token_seq_jump_max &&
                       token.aru <= token.seq && token.seq >= window_.high_seq() &&
-                      window_.reaches(token.seq) &&
-                      distance(token.aru, token.seq) <= span_max_ &&
+                      window_.reaches(token.seq) && distance(token.aru, token.seq) <= span_max_ &&
                       (token.aru_id == nobody || has_member(token.aru_id));
     return sane ? Verdict::fresh : Verdict::malformed;
 }
@@ -194,8 +193,9 @@ void Ring::settle_revisit(const Token& token) {
                                                                             : acknowledged_twice());
 }
 
-// What is left of answered requests may be in more pieces than they were, and a token is one packet:
-// the lowest ones block delivery and go first, the others are asked for again at the next visit.
+// What is left of answered requests may be in more pieces than they were, and a token is one
+// packet: the lowest ones block delivery and go first, the others are asked for again at the next
+// visit.
 void Ring::limit_requests(Token& token) const {
     constexpr std::size_t range_size_max = 20; // two vu of 10 bytes
     constexpr std::size_t other_size_max = 160;
