@@ -113,7 +113,8 @@ void Protocol::plan_exchange(Recovery& at) {
 void Protocol::commit_completed(Recovery& at, CommitToken&& commit) {
     const bool second_rotation_ends =
         at.ring.we_represent() && commit.token_seq.value == 2 * std::uint64_t{at.ring.size()};
-    if (!second_rotation_ends) return;
+    const bool token_was_here = at.ring.last_token_seq() != TokenSeq{}; // before we made it
+    if (!second_rotation_ends || token_was_here) return;
     at.last_commit_seq = commit.token_seq;
     recovery_visit(at, Token{.ring = at.ring.id(),
                              .token_seq = commit.token_seq,

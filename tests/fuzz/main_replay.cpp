@@ -1,8 +1,9 @@
 // Runs a fuzz target without libFuzzer: replays a corpus, then mutates it for a while. Neither
 // coverage nor cleverness, but it needs no other compiler, and the same corpus gives the same
-// sequence of inputs every time. The tests run it; scripts/fuzz runs the real one.
+// sequence of inputs every time, another one for each seed. The tests run it; scripts/fuzz runs the
+// real one.
 //
-//     fuzz_TARGET [--seconds S] [FILE|DIRECTORY]...
+//     fuzz_TARGET [--seconds S] [--seed N] [FILE|DIRECTORY]...
 //
 // When the target crashes, hangs for 20 s or runs out of memory, the input is left in
 // crash-TARGET in the working directory.
@@ -67,9 +68,11 @@ void run(const Sample& sample) {
     LLVMFuzzerTestOneInput(exact.data(), exact.size());
 }
 
-// SplitMix64, from a fixed seed.
+// SplitMix64.
 class Dice {
 public:
+    explicit Dice(std::uint64_t seed) : state_(seed) {}
+
     std::uint64_t next() {
         std::uint64_t z = state_ += 0x9e3779b97f4a7c15;
         z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
@@ -80,7 +83,7 @@ public:
     std::size_t below(std::size_t bound) { return bound == 0 ? 0 : next() % bound; }
 
 private:
-    std::uint64_t state_ = 1;
+    std::uint64_t state_;
 };
 
 void mutate_once(Sample& sample, const Sample& other, Dice& dice) {
@@ -149,10 +152,13 @@ std::vector<Sample> read_corpus(const std::vector<fs::path>& places) {
 int main(int count, char** words) {
     const std::vector<std::string> arguments(words + 1, words + count);
     double seconds = 0;
+    std::uint64_t seed = 1;
     std::vector<fs::path> places;
     for (std::size_t i = 0; i < arguments.size(); ++i) {
         if (arguments[i] == "--seconds" && i + 1 < arguments.size())
             seconds = std::atof(arguments[++i].c_str());
+        else if (arguments[i] == "--seed" && i + 1 < arguments.size())
+            seed = std::strtoull(arguments[++i].c_str(), nullptr, 10);
         else
             places.emplace_back(arguments[i]);
     }
@@ -170,7 +176,7 @@ int main(int count, char** words) {
 
     using Clock = std::chrono::steady_clock;
     const auto end = Clock::now() + std::chrono::duration<double>(seconds);
-    Dice dice;
+    Dice dice(seed);
     std::uint64_t runs = 0;
     for (; Clock::now() < end; ++runs) {
         Sample sample = corpus[dice.below(corpus.size())];
