@@ -251,9 +251,12 @@ void RecordWorld::on(const statedb::ReadLocal& effect) {
         tell({});
         return;
     }
-    file->with(key_bytes(effect.record), [this, file, effect, tell] {
-        const auto here = ours(*file, effect.record);
-        tell(here ? here->data : Bytes());
+    // The header may name somebody else already, if we gave it away while the question was on its
+    // way: nobody could change it since, for our hand-off is ordered after the question.
+    file->with(key_bytes(effect.record), [file, effect, tell] {
+        const auto value = file->file().fetch(key_of(effect.record));
+        const bool is_record = value && value->size() >= protocol::ltdb_header_size;
+        tell(is_record ? data_of(*value) : Bytes());
     });
 }
 
