@@ -4,6 +4,7 @@
 #include "totem/wire.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace totem {
@@ -67,8 +68,10 @@ std::optional<std::string> Settings::validate() const {
 Settings Settings::for_token_loss(Duration token_loss) {
     Settings settings;
     const Duration usual = std::exchange(settings.token_loss, token_loss);
-    const auto scaled = [&](Duration timer) {
-        return Duration(timer.count() * token_loss.count() / usual.count());
+    const double factor =
+        static_cast<double>(token_loss.count()) / static_cast<double>(usual.count());
+    const auto scaled = [factor](Duration timer) {
+        return Duration(std::llround(static_cast<double>(timer.count()) * factor));
     };
     for (Duration* const patience : {&settings.consensus, &settings.commit_wait, &settings.commit})
         *patience = scaled(*patience);
