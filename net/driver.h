@@ -85,6 +85,7 @@ private:
     // -- what operators want to know (driver_report.cpp)
     void make_report();
     void complain_of_losses();
+    void complain_of_refusals();
 
     // In the order of construction: a start that fails for its key, addresses or ports must not
     // have used up an incarnation, nor disturbed the same node running already.
@@ -131,6 +132,9 @@ private:
     std::uint64_t packets_received_ = 0;
     std::uint64_t lost_reported_ = 0;
     Instant loss_reported_at_{};
+    RefusalCounts refusals_reported_{};
+    std::array<Endpoint, std::tuple_size_v<RefusalCounts>> refused_from_; // the last of each kind
+    Instant refusals_reported_at_{};
     Instant reported_at_{};
     mutable std::mutex report_mutex_;
     NodeReport report_;

@@ -29,7 +29,13 @@ Driver::Port* Driver::next_port() {
 
 void Driver::hear(Received received) {
     ++packets_received_;
-    if (received.truncated) return opener_.count(Refusal::truncated);
+    const auto refused = [&](Refusal refusal) {
+        refused_from_[static_cast<std::size_t>(refusal)] = received.from;
+    };
+    if (received.truncated) {
+        refused(Refusal::truncated);
+        return opener_.count(Refusal::truncated);
+    }
     std::optional<NodeId> addressed_as;
     if (seal_context_.keys.empty()) {
         const auto found = sockets_.node_at.find(received.from.address());
@@ -38,6 +44,7 @@ void Driver::hear(Received received) {
     const auto result = opener_.open({received.block.data(), received.size}, addressed_as,
                                      sealer_.boot_nonce(), now_);
     if (const auto* refusal = std::get_if<Refusal>(&result)) {
+        refused(*refusal);
         if (*refusal == Refusal::clone)
             end(Broken{"another processor runs with our identity: give every machine its own node "
                        "number, and never copy the state file to another machine"});
