@@ -20,6 +20,7 @@ extern "C" {
 #include <tdb.h>
 
 #include <fcntl.h>
+#include <pthread.h>
 }
 
 namespace ctdbd::daemon {
@@ -93,6 +94,22 @@ const std::vector<std::uint32_t>& keys_of_chains(std::size_t chains) {
     return keys;
 }
 
+// libtdb maps a new file and writes its mutexes there without having asked for room: where there is
+// none, that is not an error but the end by SIGBUS. What is taken from us between asking and
+// writing still is.
+void check_room_for_mutexes(const TdbOptions& options) {
+    const auto chains = static_cast<std::uintmax_t>(options.hash_size) + 1;
+    const std::uintmax_t needed = chains * (sizeof(pthread_mutex_t) + sizeof(std::uint32_t)) +
+                                  std::uintmax_t{64} * 1024; // for the rest
+    std::error_code unknown, absent;
+    const auto space = std::filesystem::space(options.path.parent_path(), unknown);
+    const auto before = std::filesystem::file_size(options.path, absent); // which is made anew
+    if (unknown || space.available + (absent ? 0 : before) >= needed) return;
+    throw TdbError(fmt::format("cannot make {}: it needs {} bytes, and {} bytes are free on its "
+                               "file system; make room and start again",
+                               options.path.string(), needed, space.available));
+}
+
 int show(tdb_context* /*tdb*/, TDB_DATA key, TDB_DATA value, void* visit) {
     (*static_cast<const TdbFile::Visit*>(visit))(span_of(key), span_of(value));
     return 0;
@@ -104,6 +121,7 @@ void* opaque(const TdbFile::Visit& visit) { return const_cast<TdbFile::Visit*>(&
 
 TdbFile::TdbFile(TdbOptions options)
     : options_(std::move(options)), open_flags_(flags_of(options_)) {
+    if ((open_flags_ & TDB_MUTEX_LOCKING) != 0) check_room_for_mutexes(options_);
     const tdb_logging_context logging = {.log_fn = log_tdb, .log_private = nullptr};
     tdb_ = tdb_open_ex(options_.path.c_str(), options_.hash_size, open_flags_, O_RDWR | O_CREAT,
                        0600, &logging, nullptr);
@@ -124,7 +142,12 @@ TdbFile::TdbFile(TdbOptions options)
 TdbFile::~TdbFile() { tdb_close(tdb_); }
 
 void TdbFile::fail(const char* what) const {
-    throw TdbError(fmt::format("{}: {}: {}", options_.path.string(), what, tdb_errorstr(tdb_)));
+    // libtdb calls a full disk an input/output error, so we say what it does not.
+    std::error_code unknown;
+    const auto space = std::filesystem::space(options_.path.parent_path(), unknown);
+    throw TdbError(fmt::format(
+        "{}: {}: {}{}", options_.path.string(), what, tdb_errorstr(tdb_),
+        unknown ? "" : fmt::format(" ({} bytes are free on its file system)", space.available)));
 }
 
 // -- locks
