@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -59,10 +60,10 @@ class Comparison:
 
     # -- measuring
 
-    def bench(self, kind, work, *arguments, nodes=None, name=None):
+    def bench(self, kind, work, *arguments, nodes=None, name=None, seconds=None):
         cluster = self.clusters[kind]
         sockets = [cluster.socket(node) for node in (nodes or cluster.nodes)]
-        command = [BIN / "ctdb-bench", "--json", "--seconds", self.args.seconds, *arguments, "--socket", *sockets, *work]
+        command = [BIN / "ctdb-bench", "--json", "--seconds", seconds or self.args.seconds, *arguments, "--socket", *sockets, *work]
         command = [*map(str, command)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=900)
         if done.returncode != 0:
@@ -97,10 +98,11 @@ class Comparison:
     def kill_and_return(self, kind, name):
         cluster = self.clusters[kind]
         others = [node for node in cluster.nodes if node != VICTIM]
-        self.bench(kind, ["stall", "--victim", cluster.socket(VICTIM)], "--seconds", self.args.stall_seconds, nodes=others, name=name)
+        self.bench(kind, ["stall", "--victim", cluster.socket(VICTIM)], nodes=others, name=name,
+                   seconds=self.args.stall_seconds)
         cluster.buried(VICTIM)
-        watching = threading.Thread(target=self.bench, args=(kind, ["watch"], "--seconds", self.args.stall_seconds),
-                                    kwargs={"nodes": others, "name": name + ", return"})
+        watching = threading.Thread(target=self.bench, args=(kind, ["watch"]),
+                                    kwargs={"nodes": others, "name": name + ", return", "seconds": self.args.stall_seconds})
         watching.start()
         cluster.start([VICTIM])
         watching.join()
@@ -153,6 +155,7 @@ def main():
         sys.exit("scripts/bench: the packaged ctdbd is missing: apt-get install ctdb")
     if not args.no_realtime and (os.geteuid() != 0 or not shutil.which("chrt")):
         sys.exit("scripts/bench: real-time priority needs root; --no-realtime does without")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the daemons end with us
     print(machine())
     comparison = Comparison(args)
     try:

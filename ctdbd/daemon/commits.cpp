@@ -22,7 +22,7 @@ constexpr auto refusal_delay = std::chrono::milliseconds(100);
 std::optional<statedb::Write> write_of(const protocol::RecordData& record) {
     auto header = protocol::read_ltdb_header(record.data.span());
     if (!header) return std::nullopt;
-    header->flags &= ~(protocol::record_flag::vacuum_migrated | protocol::record_flag::automatic);
+    header->flags &= ~protocol::record_flag::vacuum_migrated;
     const auto data = record.data.span().subspan(protocol::ltdb_header_size);
     return statedb::Write{std::string(record.key.view()), protocol::record_value(*header, data)};
 }
