@@ -20,9 +20,10 @@ namespace {
 using namespace std::chrono_literals;
 
 // Most holders let go within a moment, and a process costs some milliseconds: look again this
-// often, this far apart, before one is started.
-constexpr unsigned tries_max = 3;
-constexpr auto between_tries = 500us;
+// often, each time after twice as long, before one is started. A client that takes the lock again
+// and again is met between two of its turns.
+constexpr unsigned tries_max = 8;
+constexpr auto first_try_after = 20us;
 // Until the next attempt when a helper cannot be started or has failed.
 constexpr auto after_failure = 100ms;
 
@@ -104,7 +105,8 @@ void ChainLocks::run_all(Queues::iterator queue, Held held) {
 }
 
 void ChainLocks::try_again_soon(Queues::iterator queue) {
-    auto timer = std::make_shared<boost::asio::steady_timer>(loop_, between_tries);
+    auto timer = std::make_shared<boost::asio::steady_timer>(
+        loop_, first_try_after * (1U << queue->second.tries));
     timer->async_wait([this, timer, key = queue->first, alive = alive_](auto) {
         if (!*alive) return;
         const auto found = queues_.find(key);

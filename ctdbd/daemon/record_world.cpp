@@ -15,8 +15,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// How often we look whether somebody has had the turn that others wait for.
-constexpr auto turn_glance = 500us;
+// When we look whether somebody has had the turn that others wait for: soon after he was woken, and
+// then less and less often.
+constexpr auto turn_glance_min = 40us;
+constexpr auto turn_glance_max = 640us;
 constexpr std::size_t vacuum_batch_max = 1000;
 
 ByteSpan key_of(const RecordName& record) {
@@ -395,12 +397,15 @@ RecordWorld::keep_only(VolatileFile& file,
 
 void RecordWorld::begin_turn(const RecordName& record, std::size_t callers, const Bytes& data) {
     turns_[record] = {Clock::now() + (callers > 0 ? settings_.turn_max : 0ms), data, callers};
+    turn_glance_ = turn_glance_min;
+    turn_timer_set_ = false; // it may be set for later
     watch_turns();
 }
 
 void RecordWorld::watch_turns() {
     if (turns_.empty() || std::exchange(turn_timer_set_, true)) return;
-    turn_timer_.expires_after(turn_glance);
+    turn_timer_.expires_after(turn_glance_);
+    turn_glance_ = std::min(2 * turn_glance_, std::chrono::microseconds(turn_glance_max));
     turn_timer_.async_wait([this, alive = alive_](const auto& error) {
         if (error || !*alive) return;
         turn_timer_set_ = false;
@@ -410,7 +415,7 @@ void RecordWorld::watch_turns() {
 
 void RecordWorld::look_at_turns() {
     std::vector<RecordName> over;
-    for (const auto& [record, turn] : turns_)
+    for (auto& [record, turn] : turns_)
         if (turn_is_over(record, turn)) over.push_back(record);
     for (const RecordName& record : over) {
         turns_.erase(record);
@@ -422,16 +427,21 @@ void RecordWorld::look_at_turns() {
 }
 
 // A client does not tell that it is done with a record. A single one that changed it has had its
-// turn; for more of them, or one that only looks, time decides.
-bool RecordWorld::turn_is_over(const RecordName& record, const Turn& turn) {
+// turn, and so have several when the record was changed and then left alone for a glance; for those
+// that only look, time decides.
+bool RecordWorld::turn_is_over(const RecordName& record, Turn& turn) {
     if (Clock::now() >= turn.until) return true;
     VolatileFile* const file = find(record.db);
     if (file == nullptr) return true;
-    if (turn.callers > 1 || frozen_) return false;
+    if (frozen_) return false;
     const auto lock = ChainLock::try_lock(file->file(), key_bytes(record));
     if (!lock) return false;
     const auto here = ours(*file, record);
-    return !here || !(here->data == turn.data);
+    if (!here) return true;
+    const bool changed = !(here->data == turn.data);
+    turn.changes += changed ? 1 : 0;
+    turn.data = here->data;
+    return turn.changes >= turn.callers || (turn.changes > 0 && !changed);
 }
 
 // -- vacuuming

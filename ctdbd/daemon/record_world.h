@@ -89,8 +89,9 @@ private:
     // A record that somebody here was given, until its turn is over.
     struct Turn {
         Clock::time_point until;
-        Bytes data; // as it was given
+        Bytes data; // as we saw it last
         std::size_t callers = 0;
+        std::size_t changes = 0; // that we have seen
     };
 
     struct Candidate {
@@ -129,7 +130,7 @@ private:
     void begin_turn(const RecordName& record, std::size_t callers, const Bytes& data);
     void watch_turns();
     void look_at_turns();
-    [[nodiscard]] bool turn_is_over(const RecordName& record, const Turn& turn);
+    [[nodiscard]] bool turn_is_over(const RecordName& record, Turn& turn);
     void look_at_candidates();
     void later(std::function<void()> work);
 
@@ -145,7 +146,8 @@ private:
     std::map<RecordName, Turn> turns_;
     boost::asio::steady_timer turn_timer_;
     bool turn_timer_set_ = false;
-    std::deque<Candidate> candidates_; // by due time
+    std::chrono::microseconds turn_glance_{}; // until we look at the turns again
+    std::deque<Candidate> candidates_;        // by due time
     boost::asio::steady_timer vacuum_timer_;
     struct Reconciling;
     std::shared_ptr<Reconciling> reconciling_;
