@@ -35,6 +35,7 @@ struct Commit {
     std::uint64_t oldest_open = 0; // outcomes of the sender's lower serials may be forgotten
     DatabaseId id = 0;
     std::vector<Write> writes;
+    bool whole = false; // what is not written goes
 };
 
 struct Durable {

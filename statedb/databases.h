@@ -149,6 +149,9 @@ public:
     // Refused if a stored rsn is not lower while the data differs, or if it contains
     // __db_sequence_number__ and that is not the present one plus one.
     void commit(DatabaseId id, std::vector<Write> writes, std::uint64_t ticket, Outbox& out);
+    // The whole content becomes this, whatever it was (wipe, restore of a backup); answered like a
+    // commit.
+    void replace(DatabaseId id, std::vector<Write> content, std::uint64_t ticket, Outbox& out);
     // The operator's word: databases that wait for a node which may hold a newer content follow the
     // newest content that is present.
     void settle(Outbox& out);

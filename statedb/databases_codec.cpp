@@ -85,6 +85,7 @@ struct Encoder {
         out.mutable_commit()->set_id(commit.id);
         for (const Write& write : commit.writes)
             put_write(write.key, write.value, *out.mutable_commit()->mutable_writes());
+        out.mutable_commit()->set_whole(commit.whole);
     }
 
     void operator()(const Durable& durable) const {
@@ -199,7 +200,7 @@ std::optional<Any> decode(const Bytes& payload) {
         return Detach{in.detach().serial(), in.detach().id()};
     case Kind::kCommit:
         return Commit{in.commit().serial(), in.commit().oldest_open(), in.commit().id(),
-                      get_writes(in.commit().writes())};
+                      get_writes(in.commit().writes()), in.commit().whole()};
     case Kind::kDurable:
         return get(in.durable());
     case Kind::kOffer: {

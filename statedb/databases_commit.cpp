@@ -93,6 +93,18 @@ void Databases::commit(DatabaseId id,
     state_->send_commits(out);
 }
 
+void Databases::replace(DatabaseId id,
+                        std::vector<Write> content,
+                        std::uint64_t ticket,
+                        Outbox& out) {
+    if (std::string why = malformed(content); !why.empty()) {
+        state_->emit(CommitRefused{ticket, std::move(why)});
+        return;
+    }
+    state_->commits[++state_->last_serial] = {ticket, id, std::move(content), true};
+    state_->send_commits(out);
+}
+
 // Those that can be decided: a database that is not settled keeps them waiting, not failing, since
 // a client that is refused tries again at once.
 void Databases::State::send_commits(Outbox& out) {
@@ -102,7 +114,7 @@ void Databases::State::send_commits(Outbox& out) {
         if (commit.sent || (at != databases.end() && !at->second.settled)) continue;
         commit.sent = true;
         const bool safe = !mutated(Mutant::commit_not_safe);
-        send(Commit{serial, commits.begin()->first, commit.id, commit.writes}, out,
+        send(Commit{serial, commits.begin()->first, commit.id, commit.writes, commit.whole}, out,
              safe ? Service::safe : Service::agreed);
     }
 }
@@ -140,18 +152,25 @@ void Databases::State::on(const Command& command, const Commit& commit, Outbox&)
         return;
     } else {
         Database& database = at->second;
-        outcome.why = refuse_commit(database, commit.writes);
+        outcome.why =
+            commit.whole ? malformed(commit.writes) : refuse_commit(database, commit.writes);
         outcome.committed = outcome.why.empty();
-        if (outcome.committed) {
-            for (const Write& write : commit.writes)
-                database.store.write(write.key, write.value);
-            database.version = {epoch, command.index};
-            emit(Apply{commit.id, database.version, commit.writes});
-        }
+        if (outcome.committed) make(database, {epoch, command.index}, commit);
         outcome.version = database.version;
     }
     known[commit.serial] = outcome;
     if (ours) resolve(commit.serial, outcome);
+}
+
+void Databases::State::make(Database& database, Version version, const Commit& commit) {
+    if (commit.whole) database.store = {};
+    for (const Write& write : commit.writes)
+        database.store.write(write.key, write.value);
+    database.version = version;
+    if (commit.whole)
+        emit(Replace{commit.id, version, database.store.content()});
+    else
+        emit(Apply{commit.id, version, commit.writes});
 }
 
 // -- the one answer

@@ -52,6 +52,7 @@ struct Databases::State {
         std::uint64_t ticket = 0;
         DatabaseId id = 0;
         std::vector<Write> writes;
+        bool whole = false;
         bool sent = false;
         std::optional<Version> version; // applied; waits until it is durable everywhere
     };
@@ -95,6 +96,7 @@ struct Databases::State {
     // -- databases_commit.cpp
     [[nodiscard]] std::string refuse_commit(const Database& database,
                                             const std::vector<Write>& writes) const;
+    void make(Database& database, Version version, const database_command::Commit& commit);
     void send_commits(Outbox& out);
     void resolve(std::uint64_t serial, const database_command::Outcome& outcome);
     void answer_commits();

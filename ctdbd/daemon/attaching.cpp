@@ -68,8 +68,31 @@ Attaching::attach(const std::string& name, DatabaseKind kind, const ControlCall:
     return std::nullopt;
 }
 
+// Its records go first, then the database: who attaches it again begins with nothing.
+ControlOutcome Attaching::asked_to_detach(const ControlCall& call) {
+    const auto id = protocol::decode<std::uint32_t>(call.control.data);
+    const DatabaseEntry* const entry = id ? daemon_.databases.find(*id) : nullptr;
+    if (entry == nullptr) return daemon::refused("no such database");
+    if (daemon_.tunables[config::Tunable::allow_client_db_attach] != 0)
+        return daemon::refused("AllowClientDBAttach is not 0");
+    if (entry->kind != DatabaseKind::is_volatile)
+        return daemon::refused("only volatile databases can be detached");
+    if (must_wait()) return daemon::refused("this node does not serve now");
+    asked_.emplace(++last_ticket_, call.reply);
+    daemon_.cluster.ask(
+        [&](statedb::Records& records, statedb::Outbox& out) { records.drop(*id, out); });
+    daemon_.cluster.ask([&](statedb::Databases& databases, statedb::Outbox& out) {
+        databases.detach(*id, last_ticket_, out);
+    });
+    return std::nullopt;
+}
+
 void Attaching::attached(std::uint64_t ticket, DatabaseId id) {
     if (const auto asked = asked_.extract(ticket)) asked.mapped()(done(id));
+}
+
+void Attaching::detached(std::uint64_t ticket) {
+    if (const auto asked = asked_.extract(ticket)) asked.mapped()(ReplyControl::done());
 }
 
 void Attaching::refused(std::uint64_t ticket, const std::string& why) {

@@ -1,5 +1,5 @@
-// Attaching to databases (ctdb-behaviour.md 2.7; ctdb-wire.md 3.3.5): who may, who must wait until
-// this node serves, and who is answered when the cluster has decided.
+// Attaching to databases and detaching them (ctdb-behaviour.md 2.7; ctdb-wire.md 3.3.5): who may,
+// who must wait until this node serves, and who is answered when the cluster has decided.
 #pragma once
 
 #include "ctdbd/daemon/control_desk.h"
@@ -18,8 +18,12 @@ public:
 
     [[nodiscard]] ControlOutcome asked(const ControlCall& call, DatabaseKind kind);
 
+    // A volatile database ceases to exist, on every node; its file stays on the disk.
+    [[nodiscard]] ControlOutcome asked_to_detach(const ControlCall& call);
+
     // The cluster's decisions.
     void attached(std::uint64_t ticket, DatabaseId id);
+    void detached(std::uint64_t ticket);
     void refused(std::uint64_t ticket, const std::string& why);
 
     // This node serves now, or it does no more.

@@ -39,6 +39,8 @@ ControlOutcome Commits::asked(const ControlCall& call) {
     if (entry->committed == nullptr) return daemon::refused("volatile databases have no commits");
     if (daemon_.recovery_mode() != protocol::RecoveryMode::normal || !daemon_.nodes.self_active())
         return daemon::refused("this node does not serve now");
+    if (daemon_.sections.has(buffer->db_id))
+        return daemon::refused("the database is being wiped or restored");
     for (const auto& [ticket, other] : running_)
         if (other.client == call.client || other.db == buffer->db_id)
             return daemon::refused("another commit is running");
@@ -53,6 +55,15 @@ ControlOutcome Commits::asked(const ControlCall& call) {
         databases.commit(buffer->db_id, std::move(writes), last_ticket_, out);
     });
     return std::nullopt;
+}
+
+void Commits::replace(DatabaseId db,
+                      std::vector<statedb::Write> content,
+                      ControlCall::Reply reply) {
+    running_.emplace(++last_ticket_, Running{db, 0, std::move(reply)});
+    daemon_.cluster.ask([&](statedb::Databases& databases, statedb::Outbox& out) {
+        databases.replace(db, std::move(content), last_ticket_, out);
+    });
 }
 
 void Commits::committed(std::uint64_t ticket) {

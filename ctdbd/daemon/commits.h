@@ -20,6 +20,9 @@ public:
 
     [[nodiscard]] ControlOutcome asked(const ControlCall& call);
 
+    // The whole content, put there by a tool; `reply` is given the outcome.
+    void replace(DatabaseId db, std::vector<statedb::Write> content, ControlCall::Reply reply);
+
     // The cluster's decisions.
     void committed(std::uint64_t ticket);
     void refused(std::uint64_t ticket, const std::string& why);

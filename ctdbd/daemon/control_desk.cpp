@@ -19,7 +19,7 @@ ControlFunction control_function(protocol::Opcode opcode) {
         std::map<protocol::Opcode, ControlFunction> all;
         for (const auto rows :
              {database_controls(), record_controls(), node_controls(), client_controls(),
-              tunable_controls(), statistics_controls(), traverse_controls()})
+              tunable_controls(), statistics_controls(), traverse_controls(), section_controls()})
             for (const ControlRow& row : rows)
                 all.emplace(row.opcode, row.function);
         return all;
@@ -37,6 +37,7 @@ ControlDesk::~ControlDesk() = default;
 
 void ControlDesk::asked(Client& client, const protocol::Header& header, Control control) {
     control.client_id = client.id();
+    daemon_.sections.passed_on(client.id(), control);
     const bool wants_reply = (control.flags & protocol::control_flag::noreply) == 0;
     const std::uint32_t destnode =
         header.destnode == protocol::pnn::current_node ? daemon_.nodes.self() : header.destnode;

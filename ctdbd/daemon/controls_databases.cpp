@@ -32,6 +32,10 @@ ControlOutcome db_attach_replicated(const ControlCall& call) {
     return call.daemon.attaching.asked(call, DatabaseKind::is_replicated);
 }
 
+ControlOutcome db_detach(const ControlCall& call) {
+    return call.daemon.attaching.asked_to_detach(call);
+}
+
 ControlOutcome getdbpath(const ControlCall& call) {
     const DatabaseEntry* const entry = entry_of(call);
     if (entry == nullptr) return unknown_database();
@@ -62,6 +66,11 @@ ControlOutcome db_open_flags(const ControlCall& call) {
 ControlOutcome db_get_health(const ControlCall& call) {
     if (entry_of(call) == nullptr) return unknown_database();
     return ReplyControl::done(protocol::encode_string(std::nullopt));
+}
+
+ControlOutcome db_set_healthy(const ControlCall& call) {
+    if (entry_of(call) == nullptr) return unknown_database();
+    return ReplyControl::done();
 }
 
 ControlOutcome set_local_flag(const ControlCall& call, std::uint8_t flag) {
@@ -137,11 +146,13 @@ constexpr auto rows = std::to_array<ControlRow>({
     {Opcode::db_attach, db_attach},
     {Opcode::db_attach_persistent, db_attach_persistent},
     {Opcode::db_attach_replicated, db_attach_replicated},
+    {Opcode::db_detach, db_detach},
     {Opcode::getdbpath, getdbpath},
     {Opcode::get_dbname, get_dbname},
     {Opcode::get_dbmap, get_dbmap},
     {Opcode::db_open_flags, db_open_flags},
     {Opcode::db_get_health, db_get_health},
+    {Opcode::db_set_healthy, db_set_healthy},
     {Opcode::set_db_readonly, set_db_readonly},
     {Opcode::set_db_sticky, set_db_sticky},
     {Opcode::enable_seqnum, enable_seqnum},

@@ -78,7 +78,7 @@ Daemon::Daemon(boost::asio::io_context& context, Setup read, Past past, Logging&
                     });
                 }),
       sequence_numbers(context, *this), attaching(context, *this), commits(context, *this),
-      traverses(context, *this), calls(*this), controls(context, *this),
+      sections(*this), traverses(context, *this), calls(*this), controls(context, *this),
       tools(context, setup.totem.lock_socket, cluster), heartbeat_timer_(context),
       patience_timer_(context) {
     times_.started = times_.recovery_started = times_.recovery_finished = time_of_day();
@@ -167,6 +167,7 @@ void Daemon::view_changed(const ClusterView& before, const ClusterView& now) {
             if (!std::binary_search(now.members.begin(), now.members.end(), member)) {
                 controls.node_gone(pnn_of(member));
                 traverses.node_gone(pnn_of(member));
+                sections.node_gone(pnn_of(member));
             }
         tell_news();
     }
@@ -298,6 +299,7 @@ void Daemon::client_gone(Client& client) {
     controls.client_gone(client.id());
     attaching.client_gone(client.id());
     traverses.client_gone(client.id());
+    sections.client_gone(client.id());
     records.forget(client.id());
 }
 
@@ -310,6 +312,7 @@ void Daemon::perform(statedb::DatabaseEffect effect) {
             [&](const Open& open) { databases.open(open.id, open.name, open.kind); },
             [&](const Close& close) {
                 sequence_numbers.forget(close.id);
+                sections.forget(close.id);
                 databases.close(close.id);
             },
             [&](Apply& apply) {
@@ -326,8 +329,8 @@ void Daemon::perform(statedb::DatabaseEffect effect) {
             },
             [&](const Attached& attached) { attaching.attached(attached.ticket, attached.id); },
             [&](const AttachRefused& refused) { attaching.refused(refused.ticket, refused.why); },
-            [](const Detached&) {},
-            [](const DetachRefused&) {},
+            [&](const Detached& detached) { attaching.detached(detached.ticket); },
+            [&](const DetachRefused& refused) { attaching.refused(refused.ticket, refused.why); },
             [&](const Committed& committed) { commits.committed(committed.ticket); },
             [&](const CommitRefused& refused) { commits.refused(refused.ticket, refused.why); },
         },

@@ -19,6 +19,7 @@
 #include "ctdbd/daemon/node_table.h"
 #include "ctdbd/daemon/record_world.h"
 #include "ctdbd/daemon/registrations.h"
+#include "ctdbd/daemon/sections.h"
 #include "ctdbd/daemon/sequence_numbers.h"
 #include "ctdbd/daemon/setup.h"
 #include "ctdbd/daemon/tool_door.h"
@@ -95,6 +96,7 @@ public:
     SequenceNumbers sequence_numbers;
     Attaching attaching;
     Commits commits;
+    Sections sections;
     Traverses traverses;
     Calls calls;
     ControlDesk controls;

@@ -15,6 +15,8 @@ Messenger::Messenger(Clients& clients,
 
 void Messenger::listen(Srvid srvid, Listener listener) { listeners_[srvid] = std::move(listener); }
 
+void Messenger::stop_listening(Srvid srvid) { listeners_.erase(srvid); }
+
 protocol::Header Messenger::header(std::uint32_t reqid) const {
     return {.generation = generation_,
             .operation = {},

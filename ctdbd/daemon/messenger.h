@@ -31,6 +31,7 @@ public:
               Cluster& cluster);
 
     void listen(Srvid srvid, Listener listener);
+    void stop_listening(Srvid srvid);
 
     // To a node or a broadcast address; an invalid one is nobody. On our own node it arrives when
     // the packet that is being handled is done with.

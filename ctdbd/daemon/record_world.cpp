@@ -58,6 +58,8 @@ void RecordWorld::open(DatabaseId id, const std::string& name, TdbOptions option
 
 void RecordWorld::close(DatabaseId id) {
     files_.erase(id);
+    held_.erase(id);
+    replacing_.erase(id);
     std::erase_if(waiters_, [&](const auto& entry) { return entry.first.db == id; });
     std::erase_if(turns_, [&](const auto& entry) { return entry.first.db == id; });
 }
@@ -304,6 +306,7 @@ void RecordWorld::on(const statedb::Wipe& effect) {
         file->barrier([target = file.get()] { target->file().wipe(); });
     }
     std::erase_if(turns_, [&](const auto& t) { return !effect.db || t.first.db == *effect.db; });
+    if (effect.db) begin_replacing(*effect.db);
 }
 
 void RecordWorld::on(const statedb::Freeze& /*effect*/) {
@@ -311,13 +314,13 @@ void RecordWorld::on(const statedb::Freeze& /*effect*/) {
     spdlog::warn("cut off from the primary component: clients are kept out of all volatile "
                  "databases");
     for (const auto& [id, file] : files_)
-        file->shut(true);
+        shut_as_due(id);
 }
 
 void RecordWorld::on(const statedb::Thaw& /*effect*/) {
     if (!std::exchange(frozen_, false)) return;
     for (const auto& [id, file] : files_)
-        file->shut(false);
+        shut_as_due(id);
     look_again_everywhere();
 }
 

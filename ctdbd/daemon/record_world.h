@@ -65,6 +65,15 @@ public:
     // It may be empty: if it still is after a while, it vanishes everywhere.
     void schedule_for_deletion(const RecordName& record);
 
+    // -- a tool has the whole database to itself
+    // Keeps clients out of it, beyond what the service asks for; `done` when the last one has left.
+    void hold(DatabaseId id, std::function<void()> done);
+    void release(DatabaseId id);
+    // Everything in it vanishes everywhere; then these records are written, and belong to this
+    // node. A node that does not write asks for nothing: one is enough.
+    using Contents = std::map<std::string, Bytes>;
+    void replace(DatabaseId id, Contents contents, std::function<void()> done);
+
     // -- the service's decisions, in order
     void perform(statedb::RecordEffect effect);
 
@@ -120,6 +129,10 @@ private:
     // The record as the file has it, if it is ours to use. With its chain locked.
     [[nodiscard]] std::optional<Here> ours(VolatileFile& file, const RecordName& record) const;
     void look(const RecordName& record, bool again);
+    void shut_as_due(DatabaseId id);
+    struct Replacement;
+    void begin_replacing(DatabaseId id);
+    void put(const RecordName& record, const std::shared_ptr<Replacement>& replacement);
     void answer_waiters(const RecordName& record, const Here& here);
     void look_again_everywhere();
     void reconcile(DatabaseId id, const std::vector<statedb::Reconcile::Kept>& kept);
@@ -142,6 +155,8 @@ private:
     std::map<std::uint64_t, Reader> readers_; // by ticket
     std::uint64_t last_ticket_ = 0;
     bool frozen_ = true;
+    std::set<DatabaseId> held_;
+    std::map<DatabaseId, std::shared_ptr<Replacement>> replacing_; // that wait for their wipe
     std::vector<statedb::Records::Copy> copies_; // to be told at the end of this turn of the loop
     std::map<RecordName, Turn> turns_;
     boost::asio::steady_timer turn_timer_;

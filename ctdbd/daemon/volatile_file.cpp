@@ -45,6 +45,8 @@ void VolatileFile::end_barrier() {
     }
 }
 
+void VolatileFile::when_shut(Work work) { locks_.freeze(std::move(work)); }
+
 void VolatileFile::shut(bool shut) {
     if (std::exchange(shut_, shut) == shut) return;
     if (shut)

@@ -35,6 +35,8 @@ public:
 
     // While shut, no client enters a chain. Takes effect as soon as those who are in one have left.
     void shut(bool shut);
+    // `work` when that is so; never, if somebody never leaves.
+    void when_shut(Work work);
 
     // Clients are kept out now.
     [[nodiscard]] bool is_shut() const { return locks_.frozen(); }
