@@ -98,6 +98,7 @@ struct SavedState {
     std::uint64_t awaited_epoch = 0;
     std::vector<NodeId> awaited_nodes;
     std::set<ProcessorId> reported;
+    std::uint64_t begun = 0;
 };
 
 [[nodiscard]] Bytes encode(const Any& command);

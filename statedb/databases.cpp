@@ -177,7 +177,9 @@ void Databases::State::send_barrier(Outbox& out) {
 
 // Our Barrier is behind all that we sent before we loaded a state: each of those commands has been
 // refused (and is unsent again), applied by us, or was ordered within the state we loaded; that one
-// tells. A commit that we applied and it does not know did not survive: it is sent again.
+// tells. A commit that we applied and it does not know has not survived, or a new volatile epoch
+// has begun, of which nobody remembers it: it is sent again, and if it is in the content it
+// conflicts.
 void Databases::State::on(const Command& command, const Barrier& barrier, Outbox& out) {
     if (command.sender != self || barrier.number != barrier_awaited) return;
     barrier_awaited = 0;
@@ -243,7 +245,7 @@ const Content* Databases::content(DatabaseId id) const {
 std::uint64_t Databases::digest() const {
     Digest digest;
     const auto add = [&](ProcessorId who) { digest.add(who.node).add(who.incarnation); };
-    digest.add(state_->epoch).add(state_->awaited_epoch);
+    digest.add(state_->epoch).add(state_->begun).add(state_->awaited_epoch);
     for (const auto& [id, database] : state_->databases) {
         digest.add(id).add(database.name).add(static_cast<std::uint64_t>(database.kind));
         digest.add(database.settled);

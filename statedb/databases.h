@@ -100,12 +100,14 @@ struct Committed { // durable on every member
     std::uint64_t ticket = 0;
 };
 
-// Never applied anywhere, and never will be. It comes when the local file holds everything that was
-// committed before the refusal, so the client's look at the sequence number decides
-// (ctdb-behaviour.md 1.5.8, trap 11).
+// Never applied anywhere, and never will be; unless `unsure`: nobody is left who knows what became
+// of it, since a new volatile epoch began after it was sent, and it may be in the content that is
+// followed now. It comes when the local file holds everything that was committed before the
+// refusal, so the client's look at the sequence number decides (ctdb-behaviour.md 1.5.8, trap 11).
 struct CommitRefused {
     std::uint64_t ticket = 0;
     std::string why;
+    bool unsure = false;
 };
 
 using DatabaseEffect = std::variant<Open,

@@ -252,6 +252,7 @@ Bytes encode_state(const SavedState& from) {
             item.set_why(outcome.why);
         }
     to.set_awaited_epoch(from.awaited_epoch);
+    to.set_begun(from.begun);
     for (const NodeId node : from.awaited_nodes)
         to.add_awaited_nodes(node);
     for (const ProcessorId& who : from.reported)
@@ -275,6 +276,7 @@ std::optional<SavedState> decode_state(const Bytes& bytes) {
         to.outcomes[get(item.who())][item.serial()] = {item.committed(), item.id(),
                                                        get(item.version()), item.why()};
     to.awaited_epoch = from.awaited_epoch();
+    to.begun = from.begun();
     to.awaited_nodes = {from.awaited_nodes().begin(), from.awaited_nodes().end()};
     for (const auto& who : from.reported())
         to.reported.insert(get(who));

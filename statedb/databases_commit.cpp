@@ -113,6 +113,7 @@ void Databases::State::send_commits(Outbox& out) {
         const auto at = databases.find(commit.id);
         if (commit.sent || (at != databases.end() && !at->second.settled)) continue;
         commit.sent = true;
+        if (commit.begun == 0) commit.begun = begun;
         const bool safe = !mutated(Mutant::commit_not_safe);
         send(Commit{serial, commits.begin()->first, commit.id, commit.writes, commit.whole}, out,
              safe ? Service::safe : Service::agreed);
@@ -183,7 +184,8 @@ void Databases::State::resolve(std::uint64_t serial, const Outcome& outcome) {
         answer_commits();
         return;
     }
-    refusals.push_back({at->second.ticket, outcome.id, outcome.version, outcome.why});
+    const bool unsure = at->second.begun != begun;
+    refusals.push_back({at->second.ticket, outcome.id, outcome.version, outcome.why, unsure});
     commits.erase(at);
     answer_refusals();
 }
@@ -211,7 +213,7 @@ void Databases::State::answer_refusals() {
         const auto disk = on_disk.find(refusal.id);
         const bool as_far = refusal.version == Version{} ||
                             (disk != on_disk.end() && disk->second >= refusal.version);
-        if (as_far) emit(CommitRefused{refusal.ticket, refusal.why});
+        if (as_far) emit(CommitRefused{refusal.ticket, refusal.why, refusal.unsure});
         return as_far;
     });
 }

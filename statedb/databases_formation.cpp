@@ -45,6 +45,7 @@ Bytes Databases::summary() const { return encode_summary(state_->holdings()); }
 void Databases::State::form(const View& view) {
     if (view.epoch == epoch) return;
     epoch = view.epoch;
+    if (begun == 0) begun = epoch;
     members = view.members;
     for (const ProcessorId& who : view.departed)
         reported.erase(who);
@@ -197,7 +198,7 @@ void Databases::begin_epoch(std::span<const Summary> summaries, Outbox& out) {
     own.merge(std::exchange(state.staged, {}));
     state.outcomes.clear();
     state.reported.clear();
-    state.epoch = 0;
+    state.epoch = state.begun = 0;
     state.awaited_epoch = 0;
     for (const Summary& summary : summaries) {
         state.reported.insert(summary.member);
@@ -242,7 +243,8 @@ Bytes Databases::save(const Summary& joiner) const {
                      .outcomes = state_->outcomes,
                      .awaited_epoch = state_->awaited_epoch,
                      .awaited_nodes = state_->awaited_nodes,
-                     .reported = state_->reported};
+                     .reported = state_->reported,
+                     .begun = state_->begun};
     for (const auto& [id, database] : state_->databases) {
         SavedDatabase item{.id = id,
                            .name = database.name,
@@ -292,6 +294,7 @@ void Databases::State::adopt(const SavedState& saved) {
     awaited_epoch = saved.awaited_epoch;
     awaited_nodes = saved.awaited_nodes;
     reported = saved.reported;
+    begun = saved.begun;
     offer_sent = false;
     for (const SavedDatabase& item : saved.databases) {
         Database& database = databases[item.id];

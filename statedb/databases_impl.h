@@ -54,6 +54,7 @@ struct Databases::State {
         std::vector<Write> writes;
         bool whole = false;
         bool sent = false;
+        std::uint64_t begun = 0;        // the volatile epoch in which it was sent first; 0: never
         std::optional<Version> version; // applied; waits until it is durable everywhere
     };
 
@@ -74,6 +75,7 @@ struct Databases::State {
         DatabaseId id = 0;
         Version version;
         std::string why;
+        bool unsure = false;
     };
 
     explicit State(ProcessorId who) : self(who) {}
@@ -129,6 +131,7 @@ struct Databases::State {
 
     // -- replicated
     std::uint64_t epoch = 0;
+    std::uint64_t begun = 0; // the epoch that began as a new volatile one; outcomes since are known
     std::vector<ProcessorId> members;
     std::map<DatabaseId, Database> databases;
     // What became of commits, by sender and its serial, as long as the sender may ask: it asks when

@@ -77,9 +77,12 @@ struct Ready {
     RecordName record;
 };
 
-// Read the local record and call read_local() with what is behind the header.
+// Call read_local() with what is behind the header if the file has the record with rsn = grant,
+// whoever its header calls dmaster (it may have been given away, but not in the order); else with
+// nothing.
 struct ReadLocal {
     RecordName record;
+    Grant grant = 0;
     ProcessorId reader;
     std::uint64_t ticket = 0; // the reader's
 };

@@ -185,7 +185,7 @@ void Records::State::on(ProcessorId sender, const Read& command, Outbox& out) {
         read->second.asked = entry->lost ? nobody : entry->owner;
     }
     if (entry != nullptr && !entry->lost && entry->owner == settings.self)
-        emit(ReadLocal{command.record, sender, command.ticket});
+        emit(ReadLocal{command.record, entry->grant, sender, command.ticket});
     (void)out;
 }
 
@@ -197,6 +197,10 @@ void Records::State::on(ProcessorId, const ReadReply& command, Outbox&) {
 // -- what follows from the directory's decisions
 
 void Records::State::settle(const Directory::Outcome& outcome, Outbox& out) {
+    // Who should have answered our reads cannot: they are asked again when the record is found.
+    for (const RecordName& record : outcome.lost)
+        for (auto& [ticket, read] : reads)
+            if (read.record == record) read.asked = nobody;
     ask_for_copies(outcome.lost);
     for (const Directory::Granted& granted : outcome.granted)
         settle(granted, out);

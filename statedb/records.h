@@ -68,7 +68,7 @@ public:
     void turn_over(const RecordName& record, Outbox& out);
     void handed_off(const RecordName& record, Grant grant, std::optional<Bytes> data, Outbox& out);
     void retired(const RecordName& record, Grant grant, bool was_empty, Outbox& out);
-    void read_local(const ReadLocal& request, Bytes data, Outbox& out);
+    void read_local(const ReadLocal& request, std::optional<Bytes> data, Outbox& out);
 
     struct Copy {
         RecordName record;

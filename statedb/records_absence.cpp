@@ -102,8 +102,11 @@ void Records::configured(const View& view, Outbox& out) {
     state.freeze_at.reset();
     state.settle(state.directory.configured(view), out);
     state.watch_departed(view, out);
+    // Who joined has loaded a state, and with it has skipped what we asked in its place.
     for (auto& [ticket, read] : state.reads)
-        if (!std::ranges::binary_search(view.members, read.asked)) read.asked = nobody;
+        if (!std::ranges::binary_search(view.members, read.asked) ||
+            std::ranges::find(view.joined, read.asked) != view.joined.end())
+            read.asked = nobody;
     if (state.returned_awaited != 0)
         state.send_returned(out);
     else

@@ -59,12 +59,27 @@ void Records::State::send_vacuum(Outbox& out) {
     send(Vacuum{std::exchange(to_vacuum, {})}, out);
 }
 
-void Records::read_local(const ReadLocal& request, Bytes data, Outbox& out) {
+void Records::read_local(const ReadLocal& request, std::optional<Bytes> data, Outbox& out) {
     state_->notice_time(out);
-    if (request.reader != state_->settings.self)
-        state_->send(ReadReply{request.reader, request.ticket, std::move(data)}, out);
+    if (!data)
+        state_->lack(request.record, request.grant, out);
+    else if (request.reader != state_->settings.self)
+        state_->send(ReadReply{request.reader, request.ticket, std::move(*data)}, out);
     else if (state_->reads.erase(request.ticket) != 0)
-        state_->emit(ReadAnswer{request.ticket, std::move(data)});
+        state_->emit(ReadAnswer{request.ticket, std::move(*data)});
+}
+
+// Our file has not got what the directory says is ours: it was granted to us in a state that we
+// loaded. Nobody is told that there is no such record: it is looked for, and then read again.
+void Records::State::lack(const RecordName& record, Grant grant, Outbox& out) {
+    const Directory::Entry* const entry = directory.find(record);
+    if (entry == nullptr || entry->lost || entry->owner != settings.self || entry->grant != grant)
+        return;
+    Local& local = locals[record];
+    if (local.phase != Phase::held) return; // that is under way, or the record is
+    local.phase = Phase::lacking;
+    local.grant = grant;
+    send(Missing{{{record, grant}}}, out);
 }
 
 void Records::copies(std::span<const Copy> held, Outbox& out) {

@@ -61,6 +61,7 @@ struct Records::State {
     // -- records_answers.cpp
     void send_vacuum(Outbox& out);
     void send_copies(Outbox& out);
+    void lack(const RecordName& record, Grant grant, Outbox& out);
 
     // -- records_absence.cpp
     void notice_time(Outbox& out);

@@ -245,22 +245,23 @@ void RecordWorld::on(const statedb::Remove& effect) {
 void RecordWorld::on(const statedb::Ready& effect) { look(effect.record, true); }
 
 void RecordWorld::on(const statedb::ReadLocal& effect) {
-    const auto tell = [this, effect](Bytes data) {
+    const auto tell = [this, effect](std::optional<Bytes> data) {
         ask_([&](statedb::Records& records, statedb::Outbox& out) {
             records.read_local(effect, std::move(data), out);
         });
     };
     VolatileFile* const file = find(effect.record.db);
     if (file == nullptr) {
-        tell({});
+        tell(std::nullopt);
         return;
     }
     // The header may name somebody else already, if we gave it away while the question was on its
     // way: nobody could change it since, for our hand-off is ordered after the question.
     file->with(key_bytes(effect.record), [file, effect, tell] {
         const auto value = file->file().fetch(key_of(effect.record));
-        const bool is_record = value && value->size() >= protocol::ltdb_header_size;
-        tell(is_record ? data_of(*value) : Bytes());
+        const auto header = value ? protocol::read_ltdb_header(value->span()) : std::nullopt;
+        const bool has_it = header && header->rsn == effect.grant;
+        tell(has_it ? std::optional(data_of(*value)) : std::nullopt);
     });
 }
 
@@ -333,7 +334,6 @@ struct RecordWorld::Reconciling {
 };
 
 void RecordWorld::on(statedb::Reconcile effect) {
-    turns_.clear();
     reconciling_ = std::make_shared<Reconciling>();
     std::map<DatabaseId, std::vector<statedb::Reconcile::Kept>> by_database;
     for (const auto& [id, file] : files_)

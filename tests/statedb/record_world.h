@@ -175,7 +175,11 @@ private:
     }
 
     void perform(ProcessorId who, Machine& machine, const ReadLocal& read) {
-        records(who).read_local(read, Bytes::copy_of(machine.files[read.record].data), order[who]);
+        const auto at = machine.files.find(read.record);
+        const bool has_it = at != machine.files.end() && at->second.rsn == read.grant;
+        records(who).read_local(
+            read, has_it ? std::optional(Bytes::copy_of(at->second.data)) : std::nullopt,
+            order[who]);
     }
 
     void perform(ProcessorId, Machine& machine, const ReadAnswer& answer_to) {

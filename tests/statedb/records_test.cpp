@@ -213,6 +213,50 @@ TEST_CASE("a read whose owner departs before it answers is asked again of the ne
     CHECK(world.machines[c].answers[0].data.view() == "old"); // the newest copy that is left
 }
 
+TEST_CASE("a read is asked again of an owner that has loaded a state in its place") {
+    RecordWorld world = three();
+    world.give(a, record, "seen");
+    world.records(c).read(record, 5, world.order[c]);
+    world.order.order_next(c);
+    // The question and what came of it are forgotten with the order that they were part of.
+    (void)world.records(a).take_effects();
+    const View view{
+        .epoch = ++world.order.epoch, .primary = true, .members = {a, b, c}, .joined = {a}};
+    for (const ProcessorId who : {a, b, c})
+        world.records(who).configured(view, world.order[who]);
+    world.settle();
+    REQUIRE(world.machines[c].answers.size() == 1);
+    CHECK(world.machines[c].answers[0].data.view() == "seen");
+}
+
+TEST_CASE("an owner whose file lacks the record does not say that there is none") {
+    RecordWorld world = three();
+    world.give(b, record, "old");
+    world.give(a, record, "new");
+    world.machines[a].files.erase(record); // granted within a state that it loaded
+    world.records(c).read(record, 5, world.order[c]);
+    world.settle();
+    REQUIRE(world.machines[c].answers.size() == 1);
+    CHECK(world.machines[c].answers[0].data.view() == "old");
+    CHECK(users(world) == std::vector{b});
+}
+
+TEST_CASE("a record that is being given away can still be read where it is") {
+    RecordWorld world = three();
+    world.give(a, record, "seen");
+    world.want(b, record);
+    world.order.order_next(b);
+    while (world.carry_out(a)) {
+    } // the hand-off waits for its place
+    world.records(c).read(record, 5, world.order[c]);
+    world.order.order_next(c);
+    while (world.carry_out(a)) {
+    }
+    world.settle();
+    REQUIRE(world.machines[c].answers.size() == 1);
+    CHECK(world.machines[c].answers[0].data.view() == "seen");
+}
+
 // -- vacuum
 
 TEST_CASE("vacuuming removes an empty record everywhere, and what comes after is fresh") {
