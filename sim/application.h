@@ -1,5 +1,6 @@
 // The application side of a virtual node: what stands above the ring in one life of one process.
-// Two bodies exist: the talkers of ring-only runs (talkers.h) and the record service (records.h).
+// Two bodies exist: the talkers of ring-only runs (talkers.h) and the record service
+// (records/record_runs.h).
 //
 // An application lives exactly as long as its process: a crash destroys it, and what it had not
 // persisted is gone; the next life is a new application that finds what was durable. What belongs
@@ -97,6 +98,14 @@ public:
     virtual void on_timer(TimerId timer) { (void)timer; }
 
     virtual void on_persisted(Ticket ticket) { (void)ticket; }
+
+    // The machine is about to stand still. Not a call that any real process gets: what others may
+    // be told of its last moment is put in order here.
+    virtual void on_pause() {}
+
+    // Asked to leave the ring cleanly. False: it has farewells to say first, and will call
+    // Surroundings::leave() itself.
+    [[nodiscard]] virtual bool leaves_at_once() { return true; }
 
     // What a scenario's Say step asks for: so many messages, now.
     virtual void say(std::uint32_t count, std::size_t size, Service service) {

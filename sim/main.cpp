@@ -78,7 +78,7 @@ struct Command {
     bool measures = false, packets = false;
     std::vector<std::string> files;
     bool live = false;
-    std::string mutant;
+    std::string mutant, mutants_of;
 };
 
 int run_one(const Command& command) {
@@ -191,6 +191,8 @@ int hunt_mutants(const Command& command) {
     for (const auto& known : all_mutants) {
         if (known.mutant == Mutant::none) continue;
         if (!command.mutant.empty() && known.name != command.mutant) continue;
+        const std::string of = known.of == MutantOf::statedb ? "statedb" : "ring";
+        if (!command.mutants_of.empty() && of != command.mutants_of) continue;
         if (!can_be_hunted(known)) {
             ++not_hunted;
             continue;
@@ -264,6 +266,8 @@ int main(int argc, char** argv) {
         app.add_subcommand("mutants", "Sweep with every deliberate bug until it is caught");
     mutants_command->add_option("--seeds", command.seeds, "A..B")->capture_default_str();
     mutants_command->add_option("--jobs", command.jobs)->check(CLI::Range(1, 256));
+    mutants_command->add_option("--of", command.mutants_of, "Only bugs of these floors")
+        ->check(CLI::IsMember({"ring", "statedb"}));
 #endif
 
     try {

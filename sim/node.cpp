@@ -75,8 +75,10 @@ void Node::start_life() {
     processor_ = std::make_unique<membership::Processor>(plan_.settings, identity_);
     emit(trace::Start{});
     application_ = world_.applications().make(*this);
-    within([&] { application_->start(disk_.values()); });
-    within([&] { processor_->start(now(), actions_); });
+    within([&] {
+        application_->start(disk_.values());
+        processor_->start(now(), actions_); // then it is told the hint: before any packet comes
+    });
 }
 
 void Node::crash() {
@@ -97,12 +99,19 @@ void Node::crash() {
     pending_.clear();
     consumed_ = 0;
     paused_ = leaving_ = token_first_ = dying_ = false;
+    disk_done_meanwhile_ = 0;
     crash_after_.reset();
     busy_until_ = world_.now();
 }
 
 void Node::ask_to_leave() {
     leaving_ = true;
+    bool at_once = false;
+    ask_application([&](Application& application) { at_once = application.leaves_at_once(); });
+    if (at_once && running()) leave();
+}
+
+void Node::leave() {
     pending_.emplace_back(membership::LeaveRequested{});
     if (!performing_) within([] {});
 }
@@ -111,6 +120,8 @@ void Node::ask_to_leave() {
 
 void Node::pause() {
     if (!running() || paused_) return;
+    ask_application([](Application& application) { application.on_pause(); });
+    if (!running()) return;
     paused_ = true;
     paused_at_ = world_.now();
 }
@@ -131,6 +142,10 @@ void Node::resume() {
             if (gap <= loss || !membership) open(datagram);
         }
         if (running()) step(membership::Resumed{gap});
+    }
+    while (running() && disk_done_meanwhile_ > 0) {
+        --disk_done_meanwhile_;
+        disk_done(generation_);
     }
     busy_until_ = world_.now();
     arm();
@@ -251,6 +266,10 @@ void Node::write_begun() {
 
 void Node::disk_done(std::uint32_t generation) {
     if (generation != generation_) return; // of a process that is gone: its write went with it
+    if (paused_) {
+        ++disk_done_meanwhile_;
+        return;
+    }
     disk_.finish();
     const Ticket ticket = tickets_.front();
     tickets_.pop_front();

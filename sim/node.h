@@ -99,7 +99,7 @@ public:
     void set_hint(Bytes hint) override;
     void consumed(std::uint64_t messages) override;
 
-    void leave() override { ask_to_leave(); }
+    void leave() override;
 
     void set_timer(TimerId timer, Instant at) override;
     void cancel_timer(TimerId timer) override;
@@ -177,6 +177,7 @@ private:
     bool paused_ = false;
     bool leaving_ = false;
     Instant paused_at_{};
+    std::uint32_t disk_done_meanwhile_ = 0; // writes that became durable in a pause
     Instant busy_until_{};
     std::optional<Instant> armed_; // the earliest wake that is on its way
     std::map<TimerId, Instant> timers_;

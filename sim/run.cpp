@@ -1,5 +1,6 @@
 #include "sim/run.h"
 
+#include "sim/records/record_runs.h"
 #include "sim/swarm.h"
 #include "sim/talkers.h"
 
@@ -44,6 +45,7 @@ void throw_broken_promise(const char* sentence) { throw Violation{"promise", sen
 
 std::unique_ptr<Applications> make_applications(const Scenario& plan) {
     if (plan.application == "talkers") return std::make_unique<Talkers>(plan.talk);
+    if (plan.application == "records") return std::make_unique<records::RecordRuns>(plan);
     throw std::runtime_error(fmt::format("there is no application \"{}\"", plan.application));
 }
 

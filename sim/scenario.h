@@ -90,6 +90,25 @@ struct TalkPlan {
     std::uint64_t messages_max = 4000; // of each node and life
 };
 
+// -- what they ask of the record service (records/clients.h)
+
+struct RecordPlan {
+    std::uint32_t clients = 3;         // of each node
+    double operations_per_second = 60; // of each client, while it does not wait
+    std::uint32_t keys = 4;            // of each volatile database: few are hot
+    Duration hold = 1ms;               // on average
+    double peek_share = 0.15;          // of operations that read a record without holding it
+    double lock_share = 0.1;           // ... that use a named lock
+    double transaction_share = 0.1;    // ... that commit a transaction
+    double question_share = 0.1;       // ... that ask another node; the rest count in records
+    double delete_share = 0.1;         // of writes that delete the record
+    double look_share = 0.1;           // of holds that write nothing
+    double give_up_share = 0.02;       // of requests for a record that are taken back
+    std::uint64_t digest_interval = 64;
+    Duration freeze_after = 100ms; // statedb/records.h
+    Duration notice_period{};      // 0: what it has to be
+};
+
 // -- what goes wrong
 
 // Something a processor does that a fault may wait for.
@@ -240,6 +259,7 @@ struct Scenario {
     NetworkPlan network;
     NodePlan nodes;
     TalkPlan talk;
+    RecordPlan records;
     std::string application = "talkers"; // or "records"
     std::vector<Step> steps;
     SwarmPlan swarm;

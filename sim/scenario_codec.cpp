@@ -112,6 +112,25 @@ void take_talk(const proto::Talk& file, TalkPlan& talk) {
     if (talk.size_min > talk.size_max) refuse("talk: size_min exceeds size_max");
 }
 
+void take_records(const proto::Records& file, RecordPlan& records) {
+    take(file.has_clients(), file.clients(), records.clients);
+    take(file.has_operations_per_second(), file.operations_per_second(),
+         records.operations_per_second);
+    take(file.has_keys(), file.keys(), records.keys);
+    take_time(file.has_hold(), file.hold(), records.hold);
+    take(file.has_peek_share(), file.peek_share(), records.peek_share);
+    take(file.has_lock_share(), file.lock_share(), records.lock_share);
+    take(file.has_transaction_share(), file.transaction_share(), records.transaction_share);
+    take(file.has_question_share(), file.question_share(), records.question_share);
+    take(file.has_delete_share(), file.delete_share(), records.delete_share);
+    take(file.has_look_share(), file.look_share(), records.look_share);
+    take(file.has_give_up_share(), file.give_up_share(), records.give_up_share);
+    take(file.has_digest_interval(), file.digest_interval(), records.digest_interval);
+    take_time(file.has_freeze_after(), file.freeze_after(), records.freeze_after);
+    take_time(file.has_notice_period(), file.notice_period(), records.notice_period);
+    if (records.keys == 0) refuse("records: there must be keys");
+}
+
 void take_settings(const proto::Settings& file, Settings& settings) {
     take(file.has_body_max(), file.body_max(), settings.body_max);
     take(file.has_queue_bytes_max(), file.queue_bytes_max(), settings.queue_bytes_max);
@@ -287,6 +306,8 @@ Scenario scenario(const proto::Scenario& file) {
     take_network(file.network(), result.network);
     take_nodes(file.node(), result.nodes);
     take_talk(file.talk(), result.talk);
+    take_records(file.records(), result.records);
+    if (file.has_records()) result.application = "records";
     for (const proto::Step& one : file.steps())
         result.steps.push_back(step(one));
     if (file.has_swarm()) take_swarm(file.swarm(), result.swarm);

@@ -14,7 +14,8 @@ public:
     void draw() {
         draw_network();
         if (allowed_.settings) draw_settings();
-        if (allowed_.workload) draw_talk();
+        if (allowed_.workload && plan_.application == "talkers") draw_talk();
+        if (allowed_.workload && plan_.application == "records") draw_records();
         if (on("clocks", allowed_.clocks)) draw_clocks();
         if (on("small_buffers", allowed_.small_buffers)) draw_small_buffers();
         draw_conditions();
@@ -100,6 +101,21 @@ private:
         talk.messages_max = 1500;
         if (on("slow consumers", allowed_.slow_consumers))
             talk.consume_within = span(chance.log_between(0.1, 20));
+    }
+
+    void draw_records() {
+        Random chance = root_.split("swarm records");
+        RecordPlan& records = plan_.records;
+        records.clients = static_cast<std::uint32_t>(chance.between(std::uint64_t{1}, 5));
+        records.operations_per_second = chance.log_between(5, 200);
+        records.keys = static_cast<std::uint32_t>(chance.log_between(1, 30));
+        records.hold = span(chance.log_between(0.05, 10));
+        records.lock_share = chance.chance(0.5) ? 0.1 : 0;
+        records.transaction_share = std::array{0.0, 0.1, 0.4}[chance.below(3)];
+        records.delete_share = chance.chance(0.5) ? 0.2 : 0;
+        records.give_up_share = chance.chance(0.5) ? 0.1 : 0;
+        records.digest_interval = static_cast<std::uint64_t>(chance.log_between(8, 500));
+        records.freeze_after = span(chance.log_between(20, 300));
     }
 
     void draw_clocks() {

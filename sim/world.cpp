@@ -137,12 +137,14 @@ void World::heal() {
     run_until(now() + epilogue);
 }
 
-// What was submitted before the end of the talks takes as long as flow control makes it take.
+// What was submitted before the end of the talks takes as long as flow control makes it take, and
+// what was asked for as long as the services need.
 void World::drain() {
     const auto waiting = [&] {
         return std::ranges::any_of(node_ids_, [&](NodeId id) {
             return node(id).running() &&
-                   !checker_.history().process(node(id).who())->waiting.empty();
+                   (!checker_.history().process(node(id).who())->waiting.empty() ||
+                    node(id).application()->unfinished());
         });
     };
     const Instant patience = now() + drain_limit;

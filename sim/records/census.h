@@ -1,0 +1,64 @@
+// Who is in which primary component, seen with eyes that see all nodes at once; and whether their
+// replicas say the same. The world's, not any process's: it outlives them all.
+//
+//   one primary     An epoch belongs to one ring, and epochs come in their order: when a component
+//                   forms, none of a later or equal epoch has formed elsewhere before.
+//   equal replicas  Members of a component that have applied the same commands have equal digests.
+//   one queue       At most one claimant in a component believes that it has a named lock.
+#pragma once
+
+#include "sim/application.h"
+#include "statedb/host.h"
+#include "statedb/locks.h"
+
+#include <array>
+
+namespace sim::records {
+
+using namespace statedb;
+
+// What a replica of each service says of its state.
+using ReplicaDigests = std::array<std::uint64_t, 3>; // locks, databases, records
+
+class Census {
+public:
+    // After everything that a node does; `digests` are asked for only if it takes part.
+    void seen(Surroundings& at,
+              const HostStatus& status,
+              const std::function<ReplicaDigests()>& digests);
+    void life_ended(NodeId node);
+
+    // The ring of the primary component that it takes part in, if it does.
+    [[nodiscard]] std::optional<RingId> component_of(NodeId node) const;
+    [[nodiscard]] bool together(NodeId one, NodeId other) const;
+
+    // -- named locks
+    void lock_granted(Surroundings& at, const std::string& name, const std::string& client);
+    void lock_given_back(NodeId node, const std::string& name);
+
+    // At the end: members of one component that differ, as a sentence.
+    [[nodiscard]] std::optional<std::string> difference() const;
+
+private:
+    struct Seat {
+        RingId ring;
+        std::uint64_t applied = 0;
+        ReplicaDigests digests{};
+    };
+
+    struct Said { // by the first that came so far
+        NodeId node = 0;
+        ReplicaDigests digests{};
+    };
+
+    void number_epoch(Surroundings& at, const HostStatus& status);
+    void compare(Surroundings& at, const Seat& seat);
+    void look_for_second_holder(Surroundings& at, const std::string& name);
+
+    std::map<NodeId, Seat> seats_; // of those who take part
+    std::map<std::uint64_t, RingId> epochs_;
+    std::map<std::pair<RingId, std::uint64_t>, Said> said_; // by ring and number of commands
+    std::map<std::string, std::map<NodeId, std::string>> lock_holders_;
+};
+
+} // namespace sim::records
