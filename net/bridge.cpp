@@ -43,9 +43,10 @@ void Bell::hush() {
 
 // -- the application's side
 
-Bridge::Bridge(std::size_t events_max, std::size_t submitted_bytes_max)
-    : events_(std::max<std::size_t>(events_max, 16)), submissions_(submissions_max),
-      submitted_bytes_max_(submitted_bytes_max) {}
+Bridge::Bridge(Bounds bounds, bool one_thread)
+    : events_(one_thread ? 1 : std::max<std::size_t>(bounds.events, 16)),
+      submissions_(one_thread ? 1 : submissions_max), submitted_bytes_max_(bounds.submitted_bytes),
+      one_thread_(one_thread) {}
 
 bool Bridge::submit(const Bytes& message, Service service) {
     if (leave_.load(std::memory_order_relaxed)) return false;
@@ -69,6 +70,7 @@ void Bridge::set_hint(Bytes hint) {
         const std::lock_guard lock(hint_mutex_);
         hint_ = std::move(hint);
     }
+    hint_changed_.store(true, std::memory_order_release);
     to_ring_.ring();
 }
 
@@ -83,6 +85,7 @@ void Bridge::stop() {
 }
 
 std::size_t Bridge::poll(const std::function<void(Event&&)>& handle, std::size_t limit) {
+    if (one_thread_) return poll_waiting(handle, limit);
     to_application_.hush();
     std::size_t handled = 0;
     std::uint64_t deliveries = 0;
@@ -98,6 +101,21 @@ std::size_t Bridge::poll(const std::function<void(Event&&)>& handle, std::size_t
         if (consumption_awaited_.load(std::memory_order_seq_cst)) to_ring_.ring();
     }
     if (events_.read_available() > 0) to_application_.ring();
+    return handled;
+}
+
+// The handler may submit, and so add to what waits: nothing is held on to while it runs.
+std::size_t Bridge::poll_waiting(const std::function<void(Event&&)>& handle, std::size_t limit) {
+    std::size_t handled = 0;
+    std::uint64_t deliveries = 0;
+    for (; handled < limit && backed_up(); ++handled) {
+        Event event = std::move(waiting_[first_waiting_++]);
+        if (std::holds_alternative<Delivery>(event)) ++deliveries;
+        handle(std::move(event));
+    }
+    forget_moved();
+    consumed_.fetch_add(deliveries, std::memory_order_relaxed);
+    if (backed_up()) to_ring_.ring();
     return handled;
 }
 
@@ -122,6 +140,7 @@ bool Bridge::take_room_wish() {
 }
 
 std::optional<Bytes> Bridge::take_hint() {
+    if (!hint_changed_.exchange(false, std::memory_order_acquire)) return {};
     const std::lock_guard lock(hint_mutex_);
     return std::exchange(hint_, {});
 }
@@ -139,15 +158,28 @@ void Bridge::push(Event event) {
 }
 
 bool Bridge::move_waiting() {
-    bool moved = false;
-    while (!waiting_.empty() && events_.push(waiting_.front())) {
-        waiting_.pop_front();
-        moved = true;
-    }
+    const std::size_t before = first_waiting_;
+    while (backed_up() && events_.push(std::move(waiting_[first_waiting_])))
+        ++first_waiting_;
+    const bool moved = first_waiting_ > before;
+    forget_moved();
     return moved;
 }
 
+// Memory is kept for the next ones; where the queue never runs empty, its dead beginning is cut.
+void Bridge::forget_moved() {
+    if (!backed_up())
+        waiting_.clear();
+    else if (first_waiting_ < waiting_.size() / 2)
+        return;
+    else
+        waiting_.erase(waiting_.begin(),
+                       waiting_.begin() + static_cast<std::ptrdiff_t>(first_waiting_));
+    first_waiting_ = 0;
+}
+
 void Bridge::publish() {
+    if (one_thread_) return;
     bool moved = move_waiting();
     const bool awaited = backed_up() || unconsumed_ >= unconsumed_unmentioned;
     consumption_awaited_.store(awaited, std::memory_order_seq_cst);

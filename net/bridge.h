@@ -2,6 +2,9 @@
 // end that a thread can sleep on. Neither side ever waits for the other, nothing is dropped, and
 // both directions push back: a submission without room is refused, and what the application has not
 // taken stays uncounted, so that the ring holds its aru back (totem.md 8.1, 35 and 36).
+//
+// Where the application drives the ring in its own loop, both sides are one thread: events wait in
+// one plain queue, and submissions do not come this way.
 #pragma once
 
 #include "net/file.h"
@@ -10,10 +13,10 @@
 #include <boost/lockfree/spsc_queue.hpp>
 
 #include <atomic>
-#include <deque>
 #include <functional>
 #include <mutex>
 #include <optional>
+#include <vector>
 
 namespace net {
 
@@ -35,7 +38,12 @@ private:
 
 class Bridge {
 public:
-    Bridge(std::size_t events_max, std::size_t submitted_bytes_max);
+    struct Bounds {
+        std::size_t events = 0;
+        std::size_t submitted_bytes = 0;
+    };
+
+    explicit Bridge(Bounds bounds, bool one_thread = false);
 
     // -- the application's side: one thread
 
@@ -54,7 +62,11 @@ public:
         Service service = Service::agreed;
     };
 
+    [[nodiscard]] bool is_one_thread() const { return one_thread_; }
+
     [[nodiscard]] int order_fd() const { return to_ring_.fd(); }
+
+    void wake_ring() { to_ring_.ring(); } // from any thread
 
     void hush_orders() { to_ring_.hush(); }
 
@@ -77,14 +89,19 @@ public:
     void push(Event event);
     void publish(); // moves what waits into the queue and rings, if there is anything
 
-    [[nodiscard]] bool backed_up() const { return !waiting_.empty(); }
+    [[nodiscard]] bool backed_up() const { return first_waiting_ < waiting_.size(); }
+
+    [[nodiscard]] bool has_news() const { return backed_up(); } // one thread: poll() has something
 
 private:
     bool move_waiting();
+    void forget_moved();
+    std::size_t poll_waiting(const std::function<void(Event&&)>& handle, std::size_t limit);
 
     boost::lockfree::spsc_queue<Event> events_;
     boost::lockfree::spsc_queue<Submission> submissions_;
     std::size_t submitted_bytes_max_;
+    bool one_thread_;
 
     Bell to_application_;
     Bell to_ring_;
@@ -96,10 +113,12 @@ private:
     std::atomic<bool> leave_{false};
     std::atomic<bool> stop_{false};
 
+    std::atomic<bool> hint_changed_{false};
     std::mutex hint_mutex_; // hints are rare, and only the newest counts
     std::optional<Bytes> hint_;
 
-    std::deque<Event> waiting_;    // the ring's own
+    std::vector<Event> waiting_; // the ring's own: [first_waiting_, size) wait
+    std::size_t first_waiting_ = 0;
     std::uint64_t unconsumed_ = 0; // the ring's own: deliveries pushed and not yet consumed
 };
 

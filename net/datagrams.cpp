@@ -22,70 +22,138 @@ struct Inbox::Headers {
         std::array<std::uint8_t, 64> bytes;
     };
 
+    struct Parts {
+        std::array<iovec, 2> part{};
+    };
+
     std::array<mmsghdr, batch> messages{};
-    std::array<iovec, batch> vectors{};
+    std::array<Parts, batch> vectors{};
     std::array<sockaddr_storage, batch> names{};
     std::array<Control, batch> controls{};
 };
 
-Inbox::Inbox(base::BlockPool& pool) : pool_(pool), headers_(new Headers) {}
+Inbox::Inbox(base::BlockPool& pool, bool coalescing)
+    : pool_(pool), rest_pool_(coalescing ? run_max : 0), headers_(new Headers),
+      slots_(coalescing ? coalescing_batch : batch), prepared_(slots_.size()) {}
 
 Inbox::~Inbox() = default;
 
-// A slot whose block was taken gets a new one; the kernel overwrote the lengths of the others.
-void Inbox::prepare() {
-    for (std::size_t i = 0; i < batch; ++i) {
-        if (blocks_[i].data() == nullptr) {
-            blocks_[i] = pool_.allocate();
-            headers_->vectors[i] = {blocks_[i].data(), blocks_[i].capacity()};
-        }
-        msghdr& header = headers_->messages[i].msg_hdr;
-        header.msg_name = &headers_->names[i];
-        header.msg_namelen = sizeof(sockaddr_storage);
-        header.msg_iov = &headers_->vectors[i];
-        header.msg_iovlen = 1;
-        header.msg_control = headers_->controls[i].bytes.data();
-        header.msg_controllen = headers_->controls[i].bytes.size();
-        header.msg_flags = 0;
+// A slot whose block was taken gets a new one; the kernel overwrote the lengths.
+void Inbox::prepare(std::size_t index) {
+    Slot& slot = slots_[index];
+    auto& parts = headers_->vectors[index].part;
+    if (slot.front.data() == nullptr) {
+        slot.front = pool_.allocate();
+        parts[0] = {slot.front.data(), slot.front.capacity()};
     }
+    if (rest_pool_.block_size() > 0 && slot.back.data() == nullptr) {
+        slot.back = rest_pool_.allocate();
+        parts[1] = {slot.back.data(), slot.back.capacity()};
+    }
+    msghdr& header = headers_->messages[index].msg_hdr;
+    header.msg_name = &headers_->names[index];
+    header.msg_namelen = sizeof(sockaddr_storage);
+    header.msg_iov = parts.data();
+    header.msg_iovlen = rest_pool_.block_size() > 0 ? 2 : 1;
+    header.msg_control = headers_->controls[index].bytes.data();
+    header.msg_controllen = headers_->controls[index].bytes.size();
+    header.msg_flags = 0;
 }
 
 bool Inbox::receive(int fd) {
     check(empty(), "a batch is taken before the next is received");
-    prepare();
+    for (std::size_t i = 0; i < prepared_; ++i)
+        prepare(i);
     // An error that came back for an earlier unicast is reported here once; the next call reads on.
     constexpr int attempts = 8;
     int received = -1;
     for (int i = 0; i < attempts && received < 0; ++i) {
-        received = ::recvmmsg(fd, headers_->messages.data(), batch, MSG_DONTWAIT, nullptr);
+        received = ::recvmmsg(fd, headers_->messages.data(), static_cast<unsigned>(slots_.size()),
+                              MSG_DONTWAIT, nullptr);
         if (received < 0 && (errno == EAGAIN || errno == EBADF)) break;
     }
     next_ = 0;
     filled_ = received > 0 ? static_cast<std::size_t>(received) : 0;
-    for (std::size_t i = 0; i < filled_; ++i)
-        note_overruns(i);
+    prepared_ = filled_;
     return filled_ > 0;
 }
 
-void Inbox::note_overruns(std::size_t slot) {
+void Inbox::read_controls(std::size_t slot) {
     msghdr& header = headers_->messages[slot].msg_hdr;
-    for (cmsghdr* item = CMSG_FIRSTHDR(&header); item != nullptr; item = CMSG_NXTHDR(&header, item))
+    for (cmsghdr* item = CMSG_FIRSTHDR(&header); item != nullptr;
+         item = CMSG_NXTHDR(&header, item)) {
         if (item->cmsg_level == SOL_SOCKET && item->cmsg_type == SO_RXQ_OVFL)
             std::memcpy(&overruns_, CMSG_DATA(item), sizeof overruns_);
+        if (item->cmsg_level == IPPROTO_UDP && item->cmsg_type == UDP_GRO) {
+            int segment = 0;
+            std::memcpy(&segment, CMSG_DATA(item), sizeof segment);
+            if (segment > 0) run_.segment = static_cast<std::size_t>(segment);
+        }
+    }
+}
+
+void Inbox::open_run() {
+    const mmsghdr& message = headers_->messages[next_];
+    Slot& slot = slots_[next_];
+    run_ = Run{};
+    run_.size = run_.segment = message.msg_len;
+    read_controls(next_);
+    const std::size_t in_front = std::min(run_.size, slot.front.capacity());
+    run_.front_bytes = slot.front.data();
+    run_.front = slot.front.freeze(in_front);
+    if (run_.size > in_front) {
+        run_.back_bytes = slot.back.data();
+        run_.back = slot.back.freeze(run_.size - in_front);
+    }
+    const std::size_t name_size =
+        std::min<std::size_t>(message.msg_hdr.msg_namelen, run_.from.capacity());
+    std::memcpy(run_.from.data(), &headers_->names[next_], name_size);
+    if (name_size > 0) run_.from.resize(name_size);
+    run_open_ = true;
 }
 
 Received Inbox::take() {
     check(!empty(), "only what was received is taken");
-    const std::size_t slot = next_++;
-    const mmsghdr& message = headers_->messages[slot];
+    if (!run_open_) open_run();
+    const std::size_t begin = run_.taken;
+    const std::size_t end = std::min(begin + run_.segment, run_.size);
+    const std::size_t border = run_.front.size();
     Received received;
-    received.block = std::move(blocks_[slot]);
-    received.size = message.msg_len;
-    received.truncated = (message.msg_hdr.msg_flags & MSG_TRUNC) != 0;
-    const std::size_t name_size =
-        std::min<std::size_t>(message.msg_hdr.msg_namelen, received.from.capacity());
-    std::memcpy(received.from.data(), &headers_->names[slot], name_size);
-    if (name_size > 0) received.from.resize(name_size);
+    if (end <= border) {
+        received.bytes = {run_.front_bytes + begin, end - begin};
+        received.block = run_.front;
+    } else if (begin >= border && end - begin <= pool_.block_size()) {
+        received.bytes = {run_.back_bytes + (begin - border), end - begin};
+        received.block = run_.back;
+    } else {
+        received = across(begin, end);
+    }
+    received.from = run_.from;
+    received.truncated =
+        received.truncated || (headers_->messages[next_].msg_hdr.msg_flags & MSG_TRUNC) != 0;
+    run_.taken = end;
+    if (end == run_.size) {
+        run_open_ = false;
+        run_.front = run_.back = base::Bytes{};
+        ++next_;
+    }
+    return received;
+}
+
+// The datagram that lies across the border; or one that is larger than any of ours.
+Received Inbox::across(std::size_t begin, std::size_t end) {
+    Received received;
+    const std::size_t border = run_.front.size();
+    const std::size_t size = std::min(end - begin, pool_.block_size());
+    received.truncated = size < end - begin;
+    base::WritableBytes joint = pool_.allocate();
+    const std::size_t in_front = begin < border ? std::min(border - begin, size) : 0;
+    if (in_front > 0) std::memcpy(joint.data(), run_.front_bytes + begin, in_front);
+    if (size > in_front)
+        std::memcpy(joint.data() + in_front, run_.back_bytes + (begin + in_front - border),
+                    size - in_front);
+    received.bytes = {joint.data(), size};
+    received.block = joint.freeze(size);
     return received;
 }
 

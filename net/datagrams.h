@@ -17,28 +17,42 @@ namespace net {
 
 using Endpoint = boost::asio::ip::udp::endpoint;
 
+// One datagram, in memory that it may share with others of its run: nobody else looks at its bytes,
+// so they may be changed until they are shared.
 struct Received {
-    base::WritableBytes block;
-    std::size_t size = 0;
+    std::span<std::uint8_t> bytes;
+    base::Bytes block; // where they lie
     Endpoint from;
     bool truncated = false; // larger than a block: its sender has a larger MTU than we
+
+    // A part of `bytes`, to be kept.
+    [[nodiscard]] base::Bytes share(std::span<const std::uint8_t> part) const {
+        return block.slice(static_cast<std::size_t>(part.data() - block.data()), part.size());
+    }
 };
 
+// With coalescing (UDP_GRO) the kernel hands over a run of equal datagrams as one. Such a run lies
+// in two blocks: its beginning in one of the pool's, like any single datagram, and the rest in a
+// larger one, which is only used up when there is a rest. The one datagram across their border is
+// copied.
 class Inbox {
 public:
     static constexpr std::size_t batch = 64;
+    static constexpr std::size_t coalescing_batch = 16;
+    static constexpr std::size_t run_max = 65536;
 
-    explicit Inbox(base::BlockPool& pool);
+    Inbox(base::BlockPool& pool, bool coalescing);
     ~Inbox();
 
     // Takes what has arrived at `fd`, at most a batch; only when empty(). False if nothing had.
     bool receive(int fd);
 
+    // The last receive() took all there was.
+    [[nodiscard]] bool drained() const { return filled_ < slots_.size(); }
+
     [[nodiscard]] bool empty() const { return next_ == filled_; }
 
     [[nodiscard]] Received take();
-
-    void clear() { next_ = filled_ = 0; }
 
     // Datagrams that the kernel dropped because we were too slow for its buffer (SO_RXQ_OVFL).
     [[nodiscard]] std::uint32_t overruns() const { return overruns_; }
@@ -46,14 +60,35 @@ public:
 private:
     struct Headers;
 
-    void prepare();
-    void note_overruns(std::size_t slot);
+    struct Slot {
+        base::WritableBytes front, back; // back: only with coalescing
+    };
+
+    // What of the slot next_ was taken already.
+    struct Run {
+        base::Bytes front, back;
+        std::uint8_t* front_bytes = nullptr;
+        std::uint8_t* back_bytes = nullptr;
+        std::size_t size = 0;
+        std::size_t segment = 0;
+        std::size_t taken = 0;
+        Endpoint from;
+    };
+
+    void prepare(std::size_t slot);
+    void open_run();
+    void read_controls(std::size_t slot);
+    [[nodiscard]] Received across(std::size_t begin, std::size_t end);
 
     base::BlockPool& pool_;
-    std::unique_ptr<Headers> headers_; // for the kernel; slot i receives into blocks_[i]
-    std::array<base::WritableBytes, batch> blocks_;
-    std::size_t next_ = 0;   // slots [next_, filled_) wait to be taken
-    std::size_t filled_ = 0; // by the last receive()
+    base::BlockPool rest_pool_;        // of the larger blocks
+    std::unique_ptr<Headers> headers_; // for the kernel; slot i receives into slots_[i]
+    std::vector<Slot> slots_;
+    std::size_t prepared_ = 0; // slots [0, prepared_) need preparation: they were used
+    std::size_t next_ = 0;     // slots [next_, filled_) wait to be taken
+    std::size_t filled_ = 0;   // by the last receive()
+    Run run_;
+    bool run_open_ = false;
     std::uint32_t overruns_ = 0;
 };
 
@@ -63,7 +98,7 @@ private:
 
 class Outbox {
 public:
-    static constexpr std::size_t batch = 64;
+    static constexpr std::size_t batch = 128; // nearly three full runs of 1500-byte packets
 
     // Every datagram goes to each of `destinations`; datagrams of one destination keep their order.
     Outbox(std::size_t datagram_max, bool segmentation_offload);

@@ -1,6 +1,5 @@
 #include "net/driver.h"
 
-#include <boost/asio/post.hpp>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
@@ -18,6 +17,8 @@ namespace {
 constexpr std::size_t packets_per_turn = 256;
 constexpr std::size_t submissions_per_turn = 256;
 constexpr std::size_t packets_after_stall = 16384; // more than any socket buffer holds
+
+enum ReadyBit : std::uint32_t { orders_ready = 1, data_ready = 2, token_ready = 4 };
 
 std::vector<Key> read_keys(const NodeOptions& options) {
     if (!options.key_file.empty()) return read_key_file(options.key_file).keys;
@@ -87,24 +88,29 @@ Driver::Driver(const NodeOptions& options, Bridge& bridge)
       plan_(plan_sockets(options_)), seal_context_{options_.cluster,
                                                    {options_.self, 0},
                                                    read_keys(options_)},
-      context_(1), awake_(context_.get_executor()), sockets_(context_, plan_),
-      storage_(options_.state_file, options_.cluster, options_.self),
+      sockets_(plan_), storage_(options_.state_file, options_.cluster, options_.self),
       identity_((options_ = settled(options_, plan_), begin_life(storage_, options_))),
-      pool_(plan_.mtu), data_(sockets_.data, pool_, sockets_.segmentation_offload),
-      token_(sockets_.token, pool_, false), orders_(context_, ::dup(bridge_.order_fd())),
-      timer_(context_), sealer_(named(seal_context_, identity_.self)),
+      pool_(plan_.mtu),
+      data_(sockets_.data, pool_, {sockets_.segmentation_offload, sockets_.coalescing}),
+      token_(sockets_.token, pool_, {}), sealer_(named(seal_context_, identity_.self)),
       opener_(named(seal_context_, identity_.self), nodes_of(options_)),
       processor_(options_.settings, identity_),
       trace_(options_.trace_file, identity_.self, options_.addresses.size()),
       writer_(
           storage_,
-          [this] { boost::asio::post(context_, [this] { record_stored_ = true; }); },
+          [this] {
+              record_stored_.store(true, std::memory_order_release);
+              bridge_.wake_ring();
+          },
           [](const std::string& why) { spdlog::error("{}; trying again", why); }) {
     for (const std::string& warning : sockets_.warnings)
         spdlog::warn("{}", warning);
     if (options_.real_time) lock_memory();
     report_.self = identity_.self;
     report_.sealed = !seal_context_.keys.empty();
+    waiter_.watch(bridge_.order_fd(), orders_ready);
+    waiter_.watch(sockets_.data.get(), data_ready);
+    waiter_.watch(sockets_.token.get(), token_ready);
 }
 
 Driver::~Driver() = default;
@@ -113,34 +119,51 @@ Driver::~Driver() = default;
 
 void Driver::run(const Bytes& first_hint) {
     if (options_.real_time) become_real_time();
+    begin(first_hint);
+    while (!bridge_.stop_wished())
+        turn(!more_);
+}
+
+void Driver::begin(const Bytes& first_hint) {
     now_ = looked_ = BootClock::now();
     trace_.start(now_);
     step(membership::HintChanged{first_hint});
     processor_.start(now_, actions_);
     perform();
-    while (!bridge_.stop_wished()) {
-        if (ended_)
-            serve_after_the_end();
-        else
-            turn();
-        sleep();
-    }
+    waiter_.wake_at(processor_.deadline());
 }
 
-void Driver::turn() {
-    more_ = false;
+void Driver::turn(bool sleeping) {
+    look(sleeping);
     ++turns_;
+    more_ = false;
+    if (ended_) return serve_after_the_end();
     now_ = BootClock::now();
     absorb_stall();
     take_orders();
     read_packets(packets_per_turn);
     fire_deadline();
-    if (std::exchange(record_stored_, false)) step(membership::RecordStored{});
+    if (record_stored_.exchange(false, std::memory_order_acquire)) step(membership::RecordStored{});
     trace_.flush();
     make_report(); // before the application hears of a new ring
     bridge_.publish();
     narrated_ = spdlog::should_log(spdlog::level::trace);
     looked_ = now_;
+    if (!ended_) waiter_.wake_at(processor_.deadline());
+}
+
+void Driver::turn_once() {
+    turn(false);
+    if (more_) bridge_.wake_ring(); // so that wake_fd() tells
+}
+
+void Driver::look(bool sleeping) {
+    const Waiter::Ready ready = waiter_.wait(sleeping);
+    if ((ready.bits & orders_ready) != 0) bridge_.hush_orders();
+    data_.readable = data_.readable || (ready.bits & data_ready) != 0;
+    token_.readable = token_.readable || (ready.bits & token_ready) != 0;
+    data_.failed = data_.failed || (ready.failed & data_ready) != 0;
+    token_.failed = token_.failed || (ready.failed & token_ready) != 0;
 }
 
 // 5.11: if our deadline passed long ago we were not scheduled. What waits in the sockets is read
@@ -165,48 +188,8 @@ void Driver::fire_deadline() {
     if (!ended_ && deadline && *deadline <= now_) step(membership::DeadlinePassed{});
 }
 
-void Driver::sleep() {
-    arm_orders();
-    if (!ended_) {
-        arm(data_);
-        arm(token_);
-        arm_timer();
-    }
-    if (!more_) context_.run_one();
-    context_.poll();
-    // When everything we wait for has come at once, Asio takes itself for finished, and would never
-    // again sleep.
-    if (context_.stopped()) context_.restart();
-}
-
-void Driver::arm(Port& port) {
-    if (std::exchange(port.waiting, true)) return;
-    port.socket.async_wait(boost::asio::socket_base::wait_read,
-                           [&port](boost::system::error_code) { port.waiting = false; });
-}
-
-void Driver::arm_orders() {
-    if (std::exchange(orders_waiting_, true)) return;
-    orders_.async_wait(boost::asio::posix::descriptor_base::wait_read,
-                       [this](boost::system::error_code) { orders_waiting_ = false; });
-}
-
-// On a busy ring the deadline moves with every token, nearly always to later: a timer that is armed
-// for an earlier time is left alone, wakes us for nothing now and then, and saves its system call.
-void Driver::arm_timer() {
-    const auto deadline = processor_.deadline();
-    if (!deadline || (timer_armed_ && *timer_armed_ <= *deadline)) return;
-    timer_armed_ = *deadline;
-    timer_.expires_at(*deadline);
-    timer_.async_wait([this](boost::system::error_code error) {
-        if (!error) timer_armed_.reset();
-    });
-}
-
 // The ring is over for us; the application may still have to take what it was told before.
 void Driver::serve_after_the_end() {
-    more_ = false;
-    if (!orders_waiting_) bridge_.hush_orders();
     (void)bridge_.take_consumed();
     trace_.flush();
     bridge_.publish();
@@ -215,7 +198,6 @@ void Driver::serve_after_the_end() {
 // -- from the application
 
 void Driver::take_orders() {
-    if (!orders_waiting_) bridge_.hush_orders();
     if (const std::uint64_t consumed = bridge_.take_consumed(); consumed > 0)
         step(membership::Consumed{consumed});
     if (auto hint = bridge_.take_hint()) step(membership::HintChanged{std::move(*hint)});
@@ -242,6 +224,20 @@ void Driver::take_submissions() {
         if (!ring_full_) bridge_.submission_taken();
         perform();
     }
+}
+
+bool Driver::submit(const Bytes& message, Service service) {
+    if (ended_) return true; // as on a thread: it will never be ordered, and Left or Broken says so
+    now_ = BootClock::now();
+    const auto answer = processor_.submit(now_, message, service, actions_);
+    if (answer.counter) trace_.submitted(now_, *answer.counter, service, message.size());
+    const bool full = !answer.counter && answer.refusal == SendQueue::Refusal::full;
+    if (!actions_.empty()) {
+        perform();
+        waiter_.wake_at(processor_.deadline());
+        if (bridge_.has_news()) bridge_.wake_ring(); // what was delivered at once is polled next
+    }
+    return !full;
 }
 
 } // namespace net

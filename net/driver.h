@@ -1,6 +1,7 @@
 // The only loop of production (style: Events in, actions out): waits for a packet, an order or the
-// deadline, steps the processor, does what it says, in the order it says it. Runs on the ring's own
-// thread and owns everything there: the processor, the sockets, the sealing.
+// deadline, steps the processor, does what it says, in the order it says it. Owns everything on its
+// side of the bridge: the processor, the sockets, the sealing. Runs on the ring's own thread, or
+// turn by turn in the application's own loop.
 //
 // What it decides itself is only what the core cannot know: which socket to read first, how much
 // to read before anything else, and that it was not scheduled for a while (totem.md 4.9.6, 5.11,
@@ -13,11 +14,7 @@
 #include "net/sockets.h"
 #include "net/storage.h"
 #include "net/trace.h"
-
-#include <boost/asio/basic_waitable_timer.hpp>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
+#include "net/waiter.h"
 
 #include <atomic>
 #include <mutex>
@@ -35,28 +32,46 @@ public:
     // The thread's whole life: until the bridge's stop().
     void run(const Bytes& first_hint);
 
+    // -- instead of run(), in the application's loop
+    void begin(const Bytes& first_hint);
+    void turn_once();                                                 // never sleeps
+    [[nodiscard]] bool submit(const Bytes& message, Service service); // past the bridge
+
+    // Readable when a turn has something to do.
+    [[nodiscard]] int wake_fd() const { return waiter_.fd(); }
+
     [[nodiscard]] NodeReport report() const; // from any thread
 
 private:
-    // A socket, what was read from it and not yet looked at, and whether we wait for more.
+    // A socket, what was read from it and not yet looked at, and whether there may be more.
     struct Port {
-        Port(boost::asio::ip::udp::socket& its_socket, base::BlockPool& pool, bool offload)
-            : socket(its_socket), inbox(pool), outbox(pool.block_size(), offload) {}
+        struct Offload {
+            bool segmentation = false;
+            bool coalescing = false;
+        };
 
-        bool refill() { return !inbox.empty() || inbox.receive(socket.native_handle()); }
+        Port(Descriptor& its_socket, base::BlockPool& pool, Offload offload)
+            : socket(its_socket), inbox(pool, offload.coalescing),
+              outbox(pool.block_size(), offload.segmentation) {}
 
-        boost::asio::ip::udp::socket& socket;
+        // True if a datagram waits in the inbox.
+        bool refill() {
+            if (!inbox.empty()) return true;
+            if (!readable || !inbox.receive(socket.get())) return readable = false;
+            readable = !inbox.drained();
+            return true;
+        }
+
+        Descriptor& socket;
         Inbox inbox;
         Outbox outbox;
-        bool waiting = false;
+        bool readable = false; // as far as we were told; the waiter tells again
+        bool failed = false;   // the network said something about what we sent
     };
 
     // -- the loop (driver.cpp)
-    void turn();
-    void sleep();
-    void arm(Port& port);
-    void arm_orders();
-    void arm_timer();
+    void turn(bool sleeping);
+    void look(bool sleeping); // which of our descriptors have something
     void absorb_stall();
     void fire_deadline();
     void serve_after_the_end();
@@ -68,7 +83,7 @@ private:
     // -- packets in (driver_packets.cpp)
     void read_packets(std::size_t packets_max);
     [[nodiscard]] Port* next_port();
-    void hear(Received received);
+    void hear(const Received& received);
     void hear_refused_destinations(Port& port);
 
     // -- actions out (driver_actions.cpp)
@@ -93,11 +108,6 @@ private:
     Bridge& bridge_;
     SocketPlan plan_;
     SealContext seal_context_; // until identity_ is known without our incarnation
-    boost::asio::io_context context_;
-    // When everything that is waited for comes at once, after a pause, nothing is left to wait for
-    // while the handlers run: without this the context would end there, and sleep() never sleep
-    // again.
-    boost::asio::executor_work_guard<boost::asio::io_context::executor_type> awake_;
     Sockets sockets_;
     StableStorage storage_;
     membership::Identity identity_;
@@ -105,10 +115,7 @@ private:
     base::BlockPool pool_;
     Port data_;
     Port token_;
-    boost::asio::posix::stream_descriptor orders_;
-    bool orders_waiting_ = false;
-    boost::asio::basic_waitable_timer<BootClock> timer_;
-    std::optional<Instant> timer_armed_; // it may fire too early, never too late
+    Waiter waiter_;
 
     Sealer sealer_;
     Opener opener_;
@@ -124,7 +131,6 @@ private:
     bool drop_membership_ = false; // 5.11: JOINs and COMMITs that waited through a stall
     bool ring_full_ = false;       // a submission was refused; RoomAvailable will come
     bool leave_requested_ = false;
-    bool record_stored_ = false;
     bool ended_ = false;
     bool narrated_ = false; // every event and action is logged
 
@@ -139,7 +145,8 @@ private:
     mutable std::mutex report_mutex_;
     NodeReport report_;
 
-    BackgroundWriter writer_; // last: its thread posts to context_
+    std::atomic<bool> record_stored_{false};
+    BackgroundWriter writer_; // last: its thread uses record_stored_ and bridge_
 };
 
 } // namespace net

@@ -42,6 +42,7 @@ void Driver::perform(membership::Action& action) {
             [&](const membership::RoomAvailable&) {
                 ring_full_ = false;
                 more_ = true;
+                if (bridge_.is_one_thread()) bridge_.push(RoomAvailable{});
             },
             [&](const membership::StoreRecord& store) { writer_.write(store.record); },
             [&](const membership::PreferToken& prefer) {
@@ -65,7 +66,7 @@ void Driver::unicast(ProcessorId to, const Packet& packet) {
     flush_multicasts();
     write_into(token_.outbox, packet);
     trace_.flush();
-    token_.outbox.flush(token_.socket.native_handle(), {&found->second, 1});
+    token_.outbox.flush(token_.socket.get(), {&found->second, 1});
 }
 
 void Driver::write_into(Outbox& outbox, const Packet& packet) {
@@ -78,7 +79,7 @@ void Driver::write_into(Outbox& outbox, const Packet& packet) {
 void Driver::flush_multicasts() {
     if (data_.outbox.empty()) return;
     trace_.flush(); // what we tell others stands in the trace before they can tell it
-    data_.outbox.flush(data_.socket.native_handle(), sockets_.everybody);
+    data_.outbox.flush(data_.socket.get(), sockets_.everybody);
 }
 
 void Driver::configured(Configuration configuration) {
@@ -94,10 +95,10 @@ void Driver::end(Event last_word) {
     flush_multicasts();
     bridge_.push(std::move(last_word));
     ended_ = true;
-    boost::system::error_code ignored;
-    data_.socket.close(ignored);
-    token_.socket.close(ignored);
-    timer_.cancel();
+    for (Port* port : {&data_, &token_}) {
+        waiter_.forget(port->socket.get());
+        port->socket = Descriptor();
+    }
 }
 
 } // namespace net

@@ -16,18 +16,17 @@ void Driver::read_packets(std::size_t packets_max) {
     more_ = true;
 }
 
-// 4.9.6: data first, and once the core prefers it, the token. The token's socket is emptied before
-// data's is asked for the last time: so what was multicast before a token was passed is handled
-// before it, although it came another way (pitfall 2).
+// 4.9.6: data first, and once the core prefers it, the token. Both sockets are looked at in one
+// glance before either is read: so what was multicast before a token was passed is handled before
+// it, although it came another way (pitfall 2).
 Driver::Port* Driver::next_port() {
-    const bool ask = std::exchange(look_at_token_, false);
-    if (token_.inbox.empty() && (data_.inbox.empty() || ask)) token_.refill();
-    if (token_first_ && !token_.inbox.empty()) return &token_;
+    if (std::exchange(look_at_token_, false) && token_.inbox.empty()) look(false);
+    if (token_first_ && token_.refill()) return &token_;
     if (data_.refill()) return &data_;
-    return token_.inbox.empty() ? nullptr : &token_;
+    return token_.refill() ? &token_ : nullptr;
 }
 
-void Driver::hear(Received received) {
+void Driver::hear(const Received& received) {
     ++packets_received_;
     const auto refused = [&](Refusal refusal) {
         refused_from_[static_cast<std::size_t>(refusal)] = received.from;
@@ -41,8 +40,7 @@ void Driver::hear(Received received) {
         const auto found = sockets_.node_at.find(received.from.address());
         if (found != sockets_.node_at.end()) addressed_as = found->second;
     }
-    const auto result = opener_.open({received.block.data(), received.size}, addressed_as,
-                                     sealer_.boot_nonce(), now_);
+    const auto result = opener_.open(received.bytes, addressed_as, sealer_.boot_nonce(), now_);
     if (const auto* refusal = std::get_if<Refusal>(&result)) {
         refused(*refusal);
         if (*refusal == Refusal::clone)
@@ -53,13 +51,12 @@ void Driver::hear(Received received) {
     const Opened opened = std::get<Opened>(result);
     if (drop_membership_ && (opened.type == PacketType::join || opened.type == PacketType::commit))
         return;
-    const Bytes datagram = received.block.freeze(received.size);
-    step(membership::PacketArrived{opened.sender, opened.type,
-                                   datagram.slice(envelope_size, opened.body.size())});
+    step(membership::PacketArrived{opened.sender, opened.type, received.share(opened.body)});
 }
 
 void Driver::hear_refused_destinations(Port& port) {
-    for (const Endpoint& destination : take_refused_destinations(port.socket.native_handle())) {
+    if (!std::exchange(port.failed, false)) return;
+    for (const Endpoint& destination : take_refused_destinations(port.socket.get())) {
         const auto found = sockets_.node_at.find(destination.address());
         if (found != sockets_.node_at.end()) step(membership::PeerUnreachable{found->second});
     }

@@ -19,8 +19,11 @@ std::size_t submitted_bytes_max(const NodeOptions& options) {
 
 struct Node::State {
     explicit State(const NodeOptions& options)
-        : bridge(options.events_max, submitted_bytes_max(options)), driver(options, bridge) {}
+        : own_thread(options.own_thread),
+          bridge({options.events_max, submitted_bytes_max(options)}, !options.own_thread),
+          driver(options, bridge) {}
 
+    bool own_thread;
     Bridge bridge;
     Driver driver;
     std::thread ring;
@@ -35,6 +38,7 @@ Node::~Node() {
 
 void Node::start(Bytes first_hint) {
     check(!state_->ring.joinable(), "a node is started once");
+    if (!state_->own_thread) return state_->driver.begin(first_hint);
     state_->ring = start_thread<std::thread>(
         "totem-ring",
         [state = state_.get(), hint = std::move(first_hint)] { state->driver.run(hint); });
@@ -42,15 +46,19 @@ void Node::start(Bytes first_hint) {
 
 ProcessorId Node::self() const { return state_->driver.self(); }
 
-int Node::event_fd() const { return state_->bridge.event_fd(); }
+int Node::event_fd() const {
+    return state_->own_thread ? state_->bridge.event_fd() : state_->driver.wake_fd();
+}
 
 std::size_t Node::poll(const std::function<void(Event&&)>& handle, std::size_t limit) {
+    if (!state_->own_thread) state_->driver.turn_once();
     return state_->bridge.poll(handle, limit);
 }
 
 bool Node::submit(const Bytes& message, Service service) {
     check(message.size() <= message_size_max, "a message is not larger than the ring's limit");
-    return state_->bridge.submit(message, service);
+    return state_->own_thread ? state_->bridge.submit(message, service)
+                              : state_->driver.submit(message, service);
 }
 
 void Node::set_hint(Bytes hint) { state_->bridge.set_hint(std::move(hint)); }

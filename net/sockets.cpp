@@ -18,8 +18,6 @@ namespace net {
 
 namespace {
 
-using boost::asio::ip::udp;
-
 constexpr const char* default_group_v6 = "ff15::4379";
 constexpr std::size_t receive_buffer_max = std::size_t{64} << 20;
 
@@ -103,12 +101,9 @@ public:
         return ::getsockopt(fd_.get(), IPPROTO_UDP, UDP_SEGMENT, &size, &length) == 0;
     }
 
-    udp::socket finish(boost::asio::io_context& context) {
-        udp::socket socket(context);
-        socket.assign(v4_ ? udp::v4() : udp::v6(), fd_.get());
-        (void)fd_.release();
-        return socket;
-    }
+    [[nodiscard]] bool coalesce() { return set(IPPROTO_UDP, UDP_GRO, 1); }
+
+    Descriptor finish() { return std::move(fd_); }
 
 private:
     [[nodiscard]] int level() const { return v4_ ? IPPROTO_IP : IPPROTO_IPV6; }
@@ -219,8 +214,7 @@ SocketPlan plan_sockets(const NodeOptions& options) {
     return plan;
 }
 
-Sockets::Sockets(boost::asio::io_context& context, const SocketPlan& plan)
-    : data(context), token(context) {
+Sockets::Sockets(const SocketPlan& plan) {
     const bool multicast = plan.transport == Transport::multicast;
     Opening token_opening(plan, {plan.own, plan.token_port}, warnings);
     token_opening.bind(); // first: it is what tells that this node runs already
@@ -229,8 +223,9 @@ Sockets::Sockets(boost::asio::io_context& context, const SocketPlan& plan)
     data_opening.bind();
     if (multicast) data_opening.join_group();
     segmentation_offload = data_opening.knows_segmentation();
-    data = data_opening.finish(context);
-    token = token_opening.finish(context);
+    coalescing = data_opening.coalesce();
+    data = data_opening.finish();
+    token = token_opening.finish();
 
     for (const auto& [node, address] : plan.others) {
         token_of[node] = {address, plan.token_port};

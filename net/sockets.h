@@ -4,10 +4,9 @@
 #pragma once
 
 #include "net/datagrams.h"
+#include "net/file.h"
 #include "net/interface.h"
 #include "net/node.h"
-
-#include <boost/asio/io_context.hpp>
 
 #include <map>
 #include <string>
@@ -36,14 +35,15 @@ struct SocketPlan {
 class Sockets {
 public:
     // Throws std::runtime_error naming address, port and remedy.
-    Sockets(boost::asio::io_context& context, const SocketPlan& plan);
+    explicit Sockets(const SocketPlan& plan);
 
-    boost::asio::ip::udp::socket data;
-    boost::asio::ip::udp::socket token;
+    Descriptor data;
+    Descriptor token;
 
     std::vector<Endpoint> everybody;     // where `data` sends to: the group, or each other
     std::map<NodeId, Endpoint> token_of; // where a node's `token` listens
     bool segmentation_offload = false;   // the kernel knows UDP_SEGMENT
+    bool coalescing = false;             // ... and UDP_GRO: `data` receives runs of datagrams
     std::vector<std::string> warnings;   // sentences for the operator
     std::map<Address, NodeId> node_at;   // whose address it is
 };

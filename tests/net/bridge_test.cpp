@@ -19,7 +19,7 @@ const auto ignore = [](Event&&) {};
 } // namespace
 
 TEST_CASE("events come out once, in order, and the descriptor is level-triggered") {
-    Bridge bridge(64, 1000);
+    Bridge bridge({64, 1000});
     for (std::uint64_t i = 1; i <= 3; ++i)
         bridge.push(delivery(i));
     bridge.publish();
@@ -37,7 +37,7 @@ TEST_CASE("events come out once, in order, and the descriptor is level-triggered
 }
 
 TEST_CASE("what the bounded queue has no room for waits, and is told when there is room") {
-    Bridge bridge(16, 1000);
+    Bridge bridge({16, 1000});
     for (std::uint64_t i = 1; i <= 100; ++i)
         bridge.push(delivery(i));
     bridge.publish();
@@ -57,7 +57,7 @@ TEST_CASE("what the bounded queue has no room for waits, and is told when there 
 }
 
 TEST_CASE("a refused submission is untouched, and its room is announced when it is really there") {
-    Bridge bridge(64, 100);
+    Bridge bridge({64, 100});
     const Bytes small = Bytes::copy_of(std::string(60, 's'));
     const Bytes large = Bytes::copy_of(std::string(1000, 'l'));
     CHECK(bridge.submit(large, Service::agreed)); // one message fits an empty queue, always
@@ -78,7 +78,7 @@ TEST_CASE("a refused submission is untouched, and its room is announced when it 
 }
 
 TEST_CASE("only the newest hint counts, and after leave() nothing is accepted") {
-    Bridge bridge(64, 100);
+    Bridge bridge({64, 100});
     CHECK_FALSE(bridge.take_hint());
     bridge.set_hint(Bytes::copy_of("old"));
     bridge.set_hint(Bytes::copy_of("new"));
@@ -91,7 +91,7 @@ TEST_CASE("only the newest hint counts, and after leave() nothing is accepted") 
 
 TEST_CASE("two threads: nothing is lost, doubled, reordered or slept through") {
     constexpr std::uint64_t messages = 20'000;
-    Bridge bridge(32, 5'000);
+    Bridge bridge({32, 5'000});
 
     // The ring: echoes each submission as a delivery, and sleeps whenever it has nothing to do.
     std::thread ring([&] {

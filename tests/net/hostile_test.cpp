@@ -23,8 +23,8 @@ using Datagram = std::vector<std::uint8_t>;
 class Stranger {
 public:
     explicit Stranger(const NodeOptions& listener)
-        : plan_(plan_sockets(listener)), sockets_(context_, plan_), pool_(plan_.mtu), data_(pool_),
-          token_(pool_), outbox_(plan_.mtu, false) {
+        : plan_(plan_sockets(listener)), sockets_(plan_), pool_(plan_.mtu),
+          data_(pool_, sockets_.coalescing), token_(pool_, false), outbox_(plan_.mtu, false) {
         targets_ = sockets_.everybody;
         for (const auto& [node, endpoint] : sockets_.token_of)
             targets_.push_back(endpoint);
@@ -34,8 +34,8 @@ public:
     std::vector<Datagram> overhear(std::size_t count) {
         std::vector<Datagram> genuine;
         while (genuine.size() < count) {
-            pollfd waiting[2] = {{sockets_.data.native_handle(), POLLIN, 0},
-                                 {sockets_.token.native_handle(), POLLIN, 0}};
+            pollfd waiting[2] = {{sockets_.data.get(), POLLIN, 0},
+                                 {sockets_.token.get(), POLLIN, 0}};
             if (::poll(waiting, 2, 10'000) <= 0) break;
             collect(data_, sockets_.data, genuine);
             collect(token_, sockets_.token, genuine);
@@ -47,20 +47,18 @@ public:
         const std::size_t size = std::min(datagram.size(), outbox_.room().size());
         std::copy_n(datagram.begin(), size, outbox_.room().begin());
         outbox_.add(size);
-        outbox_.flush(sockets_.token.native_handle(), targets_);
+        outbox_.flush(sockets_.token.get(), targets_);
     }
 
 private:
-    static void
-    collect(Inbox& inbox, boost::asio::ip::udp::socket& socket, std::vector<Datagram>& out) {
-        if (!inbox.receive(socket.native_handle())) return;
+    static void collect(Inbox& inbox, const Descriptor& socket, std::vector<Datagram>& out) {
+        if (!inbox.receive(socket.get())) return;
         while (!inbox.empty()) {
             Received received = inbox.take();
-            out.emplace_back(received.block.data(), received.block.data() + received.size);
+            out.emplace_back(received.bytes.begin(), received.bytes.end());
         }
     }
 
-    boost::asio::io_context context_;
     SocketPlan plan_;
     Sockets sockets_;
     BlockPool pool_;

@@ -16,36 +16,34 @@ namespace {
 // One node's sockets, its memory, and what it heard.
 struct Station {
     explicit Station(const NodeOptions& options)
-        : plan(plan_sockets(options)), sockets(context, plan), pool(plan.mtu), data(pool),
-          token(pool), outbox(plan.mtu, sockets.segmentation_offload) {}
+        : plan(plan_sockets(options)), sockets(plan), pool(plan.mtu),
+          data(pool, sockets.coalescing), token(pool, false),
+          outbox(plan.mtu, sockets.segmentation_offload) {}
 
     void put(std::string_view text) {
         std::memcpy(outbox.room().data(), text.data(), text.size());
         outbox.add(text.size());
     }
 
-    void multicast() { outbox.flush(sockets.data.native_handle(), sockets.everybody); }
+    void multicast() { outbox.flush(sockets.data.get(), sockets.everybody); }
 
-    void unicast(NodeId to) {
-        outbox.flush(sockets.token.native_handle(), {&sockets.token_of.at(to), 1});
-    }
+    void unicast(NodeId to) { outbox.flush(sockets.token.get(), {&sockets.token_of.at(to), 1}); }
 
     // The next datagram at one of the sockets, its text and its sender's address.
-    std::string heard(Inbox& inbox, boost::asio::ip::udp::socket& socket) {
-        if (inbox.empty() && !(tests::becomes_readable(socket.native_handle()) &&
-                               inbox.receive(socket.native_handle())))
+    std::string heard(Inbox& inbox, const Descriptor& socket) {
+        if (inbox.empty() &&
+            !(tests::becomes_readable(socket.get()) && inbox.receive(socket.get())))
             return "(nothing)";
         Received received = inbox.take();
         from = received.from;
         truncated = received.truncated;
-        return std::string(received.block.freeze(received.size).view());
+        return {received.bytes.begin(), received.bytes.end()};
     }
 
     std::string heard_data() { return heard(data, sockets.data); }
 
     std::string heard_token() { return heard(token, sockets.token); }
 
-    boost::asio::io_context context;
     SocketPlan plan;
     Sockets sockets;
     BlockPool pool;
@@ -87,7 +85,7 @@ TEST_CASE("unicast fan-out reaches each other node once, and not ourselves") {
     CHECK(pair.two.heard_data() == "a");
     CHECK(pair.two.heard_data() == "b");
     CHECK(pair.two.from.address() == pair.one.plan.own);
-    CHECK_FALSE(pair.one.data.receive(pair.one.sockets.data.native_handle()));
+    CHECK_FALSE(pair.one.data.receive(pair.one.sockets.data.get()));
 }
 
 TEST_CASE("a token goes to its node alone, to the other socket") {
@@ -95,8 +93,8 @@ TEST_CASE("a token goes to its node alone, to the other socket") {
     pair.one.put("token");
     pair.one.unicast(2);
     CHECK(pair.two.heard_token() == "token");
-    CHECK_FALSE(pair.two.data.receive(pair.two.sockets.data.native_handle()));
-    CHECK_FALSE(pair.one.token.receive(pair.one.sockets.token.native_handle()));
+    CHECK_FALSE(pair.two.data.receive(pair.two.sockets.data.get()));
+    CHECK_FALSE(pair.one.token.receive(pair.one.sockets.token.get()));
 }
 
 TEST_CASE(
@@ -112,7 +110,7 @@ TEST_CASE(
                 std::memcpy(outbox.room().data(), sent.back().data(), size);
                 outbox.add(size);
             }
-            outbox.flush(pair.one.sockets.data.native_handle(), pair.one.sockets.everybody);
+            outbox.flush(pair.one.sockets.data.get(), pair.one.sockets.everybody);
             for (const std::string& text : sent)
                 CHECK((pair.two.heard_data() == text)); // too long to print
         }
@@ -140,12 +138,12 @@ TEST_CASE("a node whose process is gone is told by the network") {
     Station one(tests::loopback_options(1, 2));
     one.put("anybody there?");
     one.unicast(2);
-    REQUIRE(tests::becomes_readable(one.sockets.token.native_handle()));
-    CHECK_FALSE(one.token.receive(one.sockets.token.native_handle()));
-    const auto refused = take_refused_destinations(one.sockets.token.native_handle());
+    REQUIRE(tests::becomes_readable(one.sockets.token.get()));
+    CHECK_FALSE(one.token.receive(one.sockets.token.get()));
+    const auto refused = take_refused_destinations(one.sockets.token.get());
     REQUIRE(refused.size() == 1);
     CHECK(refused[0] == one.sockets.token_of.at(2));
-    CHECK(take_refused_destinations(one.sockets.token.native_handle()).empty());
+    CHECK(take_refused_destinations(one.sockets.token.get()).empty());
 
     Station two(tests::loopback_options(2, 2)); // it comes, and our socket is as good as before
     one.put("welcome");
@@ -158,12 +156,11 @@ TEST_CASE("overruns of the receive buffer are counted") {
     Station one(tests::loopback_options(1, 2));
     Station two(options);
     const int tiny = 2048;
-    REQUIRE(::setsockopt(two.sockets.token.native_handle(), SOL_SOCKET, SO_RCVBUF, &tiny,
-                         sizeof tiny) == 0);
+    REQUIRE(::setsockopt(two.sockets.token.get(), SOL_SOCKET, SO_RCVBUF, &tiny, sizeof tiny) == 0);
     for (int i = 0; i < 64; ++i)
         one.put(std::string(1000, 'x'));
     one.unicast(2);
-    while (two.token.receive(two.sockets.token.native_handle()))
+    while (two.token.receive(two.sockets.token.get()))
         while (!two.token.empty())
             (void)two.token.take();
     one.put("after the flood"); // the count comes with the next datagram
@@ -191,9 +188,8 @@ TEST_CASE("wrong addresses, groups and ports are named with their remedy") {
         NodeOptions options = tests::loopback_options(1, 2);
         change(options);
         return complaint([&] {
-            boost::asio::io_context context;
             const SocketPlan plan = plan_sockets(options);
-            const Sockets sockets(context, plan);
+            const Sockets sockets(plan);
         });
     };
     CHECK(says(refusal([](NodeOptions& o) { o.self = 9; }), {"node 9", "nodes file"}));
@@ -220,7 +216,7 @@ TEST_CASE("IPv6: the default group follows the nodes' family, and tokens arrive"
     CHECK(one.plan.group == boost::asio::ip::make_address("ff15::4379"));
     const Endpoint own(one.plan.own, one.plan.token_port);
     one.put("six");
-    one.outbox.flush(one.sockets.token.native_handle(), {&own, 1});
+    one.outbox.flush(one.sockets.token.get(), {&own, 1});
     CHECK(one.heard_token() == "six");
     CHECK(one.from == own);
 }
