@@ -35,4 +35,12 @@ std::uint32_t allowance(const FlowLimits& limits, const FlowDemand& demand) {
     return std::min(allowed, demand.backlog);
 }
 
+void AdaptiveWindow::turned(const Rotation& rotation) {
+    const std::uint64_t lost = rotation.lost;
+    if (4 * lost > rotation.sent)
+        packets_ = std::max(bounds_.least, packets_ - packets_ / 4);
+    else if (rotation.too_small && 16 * lost <= rotation.sent)
+        packets_ = std::min(bounds_.most, packets_ + std::max<std::uint32_t>(1, packets_ / 8));
+}
+
 } // namespace totem

@@ -27,4 +27,32 @@ fair_share(std::uint32_t window, std::uint32_t backlog, std::uint32_t backlog_el
 
 [[nodiscard]] std::uint32_t allowance(const FlowLimits& limits, const FlowDemand& demand);
 
+// The ring's window as this member sees it: it grows while it is too small for what waits, and
+// shrinks where much of what was sent has to be sent again, because some receiver is slower than
+// the senders (totem.md 8.1, pitfall 16). Loss by chance, a few per cent, says nothing about speed
+// and leaves it alone. Every member judges for itself, by what it sees of the token.
+class AdaptiveWindow {
+public:
+    struct Bounds {
+        std::uint32_t least = 1;
+        std::uint32_t most = 1;
+    };
+
+    explicit AdaptiveWindow(Bounds bounds) : bounds_(bounds), packets_(bounds.least) {}
+
+    [[nodiscard]] std::uint32_t packets() const { return packets_; }
+
+    struct Rotation {
+        std::uint32_t sent = 0; // packets by all
+        std::uint32_t lost = 0; // of which we know that they were or must be sent again
+        bool too_small = false; // we wanted to send more than we might
+    };
+
+    void turned(const Rotation& rotation);
+
+private:
+    Bounds bounds_;
+    std::uint32_t packets_;
+};
+
 } // namespace totem

@@ -25,13 +25,10 @@ std::uint32_t less(std::uint32_t sum, std::uint32_t part) { return sum > part ? 
 } // namespace
 
 Ring::Ring(RingId id, std::vector<ProcessorId> members, ProcessorId self, const Settings& settings)
-    : id_(id), members_(std::move(members)),
-      self_(self), limits_{.window = settings.window_for(members_.size()),
-                           .visit_max = settings.visit_max_for(members_.size()),
-                           .outstanding_max = settings.outstanding_max_for(members_.size())},
-      body_max_(settings.body_max), accelerated_(settings.accelerated),
-      ftr_rotations_(settings.ftr_rotations), ftr_time_(settings.ftr_time),
-      slow_consumer_(settings.slow_consumer), span_max_(2 * reach_for(settings, members_.size())),
+    : id_(id), members_(std::move(members)), self_(self), settings_(settings),
+      window_size_({.least = settings.window_least_for(members_.size()),
+                    .most = settings.window_for(members_.size())}),
+      span_max_(2 * reach_for(settings, members_.size())),
       window_(reach_for(settings, members_.size())) {
     const auto here = std::lower_bound(members_.begin(), members_.end(), self_);
     check(here != members_.end() && *here == self_, "a processor is a member of its ring");
@@ -63,16 +60,24 @@ Ring::Verdict Ring::judge(const Token& token) const {
 
 // -- the visit
 
+FlowLimits Ring::limits() const {
+    const std::uint32_t window = window_size_.packets();
+    return {.window = window,
+            .visit_max = settings_.visit_max_for(members_.size(), window),
+            .outstanding_max = settings_.outstanding_windows * window};
+}
+
 void Ring::visit(Token& token, Manner manner, PacketSource& source, Outbox& out, Instant now) {
     measure_rotation(token, now);
     last_token_seq_ = token.token_seq;
     awaits_evidence_ = false; // the token itself came back
     const Seq received_seq = token.seq;
+    const std::uint32_t sent_in_rotation = token.fcc;
     token.fcc = less(token.fcc, share_of_fcc_);
     share_of_fcc_ = packets_in_visit_ = 0;
 
     answers_in_visit_ =
-        answer_requests(token.rtr, std::max<std::uint32_t>(1, limits_.window / 2), [&](Seq seq) {
+        answer_requests(token.rtr, std::max<std::uint32_t>(1, limits().window / 2), [&](Seq seq) {
             const DataPacket* packet = window_.find(seq);
             if (packet == nullptr) return false;
             DataPacket& copy = out.packets.emplace_back(*packet);
@@ -88,8 +93,12 @@ void Ring::visit(Token& token, Manner manner, PacketSource& source, Outbox& out,
     originate(token, manner, source, out);
     // Accelerated: a packet assigned since our last visit may still be under way behind the token;
     // one assigned before it is lost (4.9, rule 3).
-    request_missing(token, manner.accelerated ? seq_at_last_visit_ : received_seq);
+    const std::uint32_t missing =
+        request_missing(token, manner.accelerated ? seq_at_last_visit_ : received_seq);
     seq_at_last_visit_ = received_seq;
+    window_size_.turned({.sent = sent_in_rotation,
+                         .lost = answers_in_visit_ + missing,
+                         .too_small = source.backlog() > 0});
     update_aru(token, manner.consumer_is_slow);
     account(token, source);
     track_stall(token, now);
@@ -105,12 +114,12 @@ void Ring::revisit(Token& token, Manner manner, PacketSource& source, Outbox& ou
 void Ring::originate(Token& token, Manner manner, PacketSource& source, Outbox& out) {
     const std::uint32_t backlog = source.backlog();
     const std::uint32_t allowed =
-        allowance(limits_, {.sent_in_rotation = token.fcc,
-                            .sent_in_visit = packets_in_visit_,
-                            .outstanding = distance(token.aru, token.seq),
-                            .backlog = backlog,
-                            .backlog_elsewhere = less(token.backlog, share_of_backlog_),
-                            .starved_visits = starved_visits_});
+        allowance(limits(), {.sent_in_rotation = token.fcc,
+                             .sent_in_visit = packets_in_visit_,
+                             .outstanding = distance(token.aru, token.seq),
+                             .backlog = backlog,
+                             .backlog_elsewhere = less(token.backlog, share_of_backlog_),
+                             .starved_visits = starved_visits_});
     const std::size_t first = out.packets.size();
     std::uint32_t sent = 0;
     while (sent < allowed && source.backlog() > 0 && window_.reaches(next(token.seq))) {
@@ -123,7 +132,7 @@ void Ring::originate(Token& token, Manner manner, PacketSource& source, Outbox& 
         out.packets.push_back(std::move(packet));
         ++sent;
     }
-    const std::uint32_t after_token = manner.accelerated ? sent * accelerated_ / 100 : 0;
+    const std::uint32_t after_token = manner.accelerated ? sent * settings_.accelerated / 100 : 0;
     out.before_token = out.packets.size() - after_token;
     for (std::size_t i = std::max(first, out.before_token); i < out.packets.size(); ++i)
         out.packets[i].post_token = true;
@@ -134,10 +143,15 @@ void Ring::originate(Token& token, Manner manner, PacketSource& source, Outbox& 
     share_of_fcc_ += sent;
 }
 
-void Ring::request_missing(Token& token, Seq upto) const {
+std::uint32_t Ring::request_missing(Token& token, Seq upto) const {
     forget_up_to(token.rtr, token.aru); // everybody has these by now
-    if (window_.aru() >= upto) return;
-    token.rtr = union_of(token.rtr, window_.missing(upto, rtr_ranges_max), rtr_ranges_max);
+    if (window_.aru() >= upto) return 0;
+    const SeqRanges missing = window_.missing(upto, rtr_ranges_max);
+    token.rtr = union_of(token.rtr, missing, rtr_ranges_max);
+    std::uint32_t packets = 0;
+    for (const SeqRange& range : missing)
+        packets += static_cast<std::uint32_t>(distance(range.first, range.last) + 1);
+    return packets;
 }
 
 // 4.4. Whoever misses something lowers aru and signs; only the signer raises it again; if nobody
@@ -199,9 +213,9 @@ void Ring::settle_revisit(const Token& token) {
 void Ring::limit_requests(Token& token) const {
     constexpr std::size_t range_size_max = 20; // two vu of 10 bytes
     constexpr std::size_t other_size_max = 160;
-    if (token.rtr.size() * range_size_max + other_size_max <= body_max_) return;
+    if (token.rtr.size() * range_size_max + other_size_max <= settings_.body_max) return;
     if (token.rtr.size() > rtr_ranges_max) token.rtr.resize(rtr_ranges_max);
-    while (!token.rtr.empty() && encoded_size(token) > body_max_)
+    while (!token.rtr.empty() && encoded_size(token) > settings_.body_max)
         token.rtr.pop_back();
 }
 
@@ -245,8 +259,8 @@ void Ring::track_stall(const Token& token, Instant now) {
 
 // A fast ring makes a thousand rotations in a scheduling hiccup: the verdict counts time as well.
 std::optional<ProcessorId> Ring::failed_to_receive(const Token& token, Instant now) {
-    if (stalled_visits_ <= ftr_rotations_ || stalled_by_ == self_) return std::nullopt;
-    const Duration patience = token.aru_held ? slow_consumer_ : ftr_time_;
+    if (stalled_visits_ <= settings_.ftr_rotations || stalled_by_ == self_) return std::nullopt;
+    const Duration patience = token.aru_held ? settings_.slow_consumer : settings_.ftr_time;
     if (now - stalled_since_ < patience) return std::nullopt;
     return stalled_by_;
 }

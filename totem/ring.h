@@ -160,7 +160,9 @@ public:
 
 private:
     void originate(Token& token, Manner manner, PacketSource& source, Outbox& out);
-    void request_missing(Token& token, Seq upto) const;
+    [[nodiscard]] FlowLimits limits() const;
+    // Returns how many packets it asked for.
+    std::uint32_t request_missing(Token& token, Seq upto) const;
     void update_aru(Token& token, bool consumer_is_slow);
     void account(Token& token, const PacketSource& source);
     void limit_requests(Token& token) const;
@@ -170,11 +172,8 @@ private:
     RingId id_;
     std::vector<ProcessorId> members_; // sorted: ring order
     ProcessorId self_, successor_, predecessor_;
-    FlowLimits limits_;
-    std::size_t body_max_;
-    std::uint32_t accelerated_; // per cent of a visit's packets that follow the token
-    std::uint32_t ftr_rotations_;
-    Duration ftr_time_, slow_consumer_;
+    Settings settings_;
+    AdaptiveWindow window_size_;
     std::uint64_t span_max_; // no honest token has seq further above aru
 
     // Invariant, between steps: window_.discarded() <= safe_upto_, delivered_ <= my_aru();

@@ -11,14 +11,18 @@ namespace totem {
 
 std::uint32_t Settings::window_for(std::size_t members) const {
     if (window != 0) return window;
+    return std::min(128 * static_cast<std::uint32_t>(members), std::uint32_t{1024});
+}
+
+std::uint32_t Settings::window_least_for(std::size_t members) const {
+    if (window != 0) return window;
     return std::min(20 * static_cast<std::uint32_t>(members), std::uint32_t{320});
 }
 
-std::uint32_t Settings::visit_max_for(std::size_t members) const {
+std::uint32_t Settings::visit_max_for(std::size_t members, std::uint32_t window_now) const {
     if (visit_max != 0) return visit_max;
     return std::max(std::uint32_t{20},
-                    window_for(members) /
-                        static_cast<std::uint32_t>(std::max<std::size_t>(members, 1)));
+                    window_now / static_cast<std::uint32_t>(std::max<std::size_t>(members, 1)));
 }
 
 std::uint32_t Settings::outstanding_max_for(std::size_t members) const {

@@ -18,7 +18,7 @@ struct Settings {
 
     // -- flow control, in packets (4.5)
     // ---------------------------------------------------------------
-    std::uint32_t window = 0;    // by all members per rotation; 0: min(20 N, 320)
+    std::uint32_t window = 0; // by all members per rotation; 0: adapts between 20 N and 128 N
     std::uint32_t visit_max = 0; // new ones of one member per visit; 0: max(20, window / N)
     std::uint32_t accelerated =
         80; // per cent of a visit's packets sent after the token (4.9); 0: original protocol
@@ -55,8 +55,10 @@ struct Settings {
     // key.
     bool verify_streams = true;
 
-    [[nodiscard]] std::uint32_t window_for(std::size_t members) const;
-    [[nodiscard]] std::uint32_t visit_max_for(std::size_t members) const;
+    [[nodiscard]] std::uint32_t window_for(std::size_t members) const; // the largest
+    [[nodiscard]] std::uint32_t window_least_for(std::size_t members) const;
+    // Of one member per visit, while the window is `window_now`.
+    [[nodiscard]] std::uint32_t visit_max_for(std::size_t members, std::uint32_t window_now) const;
     [[nodiscard]] std::uint32_t outstanding_max_for(std::size_t members) const; // packets
     // Packets of one ring that a member may have to keep: seq runs ahead of aru by the bound on
     // outstanding ones, and a member learns only two rotations later that a packet is safe.

@@ -230,7 +230,7 @@ TEST_CASE("EVS: a large message is delivered whole or not at all, over a partiti
         large[i] = static_cast<char>('a' + i % 26);
     (void)world.submit("B", large);
     (void)world.submit("B", "small");
-    world.run_for(5ms); // in the middle of it
+    world.run_for(2ms); // in the middle of it
     CHECK(world.node("A").shown.messages.empty());
     world.cut({"A", "B C"});
     REQUIRE(world.run_until([&] { return world.is_ring("A") && world.is_ring("B C"); }));
