@@ -21,6 +21,7 @@ const std::map<std::string, std::set<std::string>> may_include = {
     {"statedb", {"statedb", "totem", "base"}},
     {"net", {"net", "membership", "totem", "base"}},
     {"sim", {"sim", "statedb", "membership", "totem", "base"}},
+    {"capi", {"capi", "net", "membership", "totem", "base"}},
     {"ctdbd", {"ctdbd", "statedb", "net", "membership", "totem", "base"}},
 };
 
