@@ -113,6 +113,8 @@ void describe_ring(CLI::App& app, RingOptions& options) {
     app.add_option("--visit-max", options.node.settings.visit_max, "packets by one in a visit");
     app.add_option("--accelerated", options.node.settings.accelerated,
                    "per cent of a visit's packets sent after the token");
+    app.add_option("--own-thread", options.node.own_thread,
+                   "1: the ring on a thread of its own; 0: in the application's loop");
     app.add_option("--verbose", options.verbose, "1: tell the ring's story on stderr");
 }
 

@@ -3,7 +3,9 @@
 #include "base/match.h"
 
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <poll.h>
@@ -26,6 +28,19 @@ std::vector<std::uint8_t> filled(std::size_t size) {
     for (std::size_t i = sizeof(Header); i < bytes.size(); ++i)
         bytes[i] = static_cast<std::uint8_t>(i * 7 + 3);
     return bytes;
+}
+
+void narrate(const net::NodeReport& report) {
+    const membership::Statistics& ring = report.statistics;
+    const auto rotation =
+        std::chrono::duration_cast<std::chrono::microseconds>(ring.rotation_smoothed);
+    spdlog::info("tokens {} (again {}), rotation {} us, packets originated {}, answered {}, "
+                 "duplicates {}, dropped {}, malformed {}; datagrams out {}, in {}, refused {}, "
+                 "overruns {}",
+                 ring.tokens_handled, ring.token_retransmissions, rotation.count(),
+                 ring.packets_originated, ring.retransmissions, ring.duplicates, ring.dropped,
+                 ring.malformed, report.packets_sent, report.packets_received,
+                 report.packets_refused, report.socket_overruns);
 }
 
 } // namespace
@@ -57,6 +72,7 @@ bool RingClient::run() {
         fmt::print(stderr, "totem-bench: node {} gave up with {} members: {}\n", work_.node,
                    members_, broken_.empty() ? node_.report().explanation : broken_);
     fmt::print("{}\n", tally_.result(own_sent_, refused_));
+    narrate(node_.report());
     std::fflush(stdout);
     // The others may still lack the last message: we answer their requests for a while.
     constexpr std::uint64_t linger_ns = 300'000'000;
