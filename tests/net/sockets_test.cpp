@@ -5,7 +5,10 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstring>
+#include <netinet/in.h>
+#include <netinet/udp.h>
 
 using namespace net;
 using tests::complaint;
@@ -121,6 +124,86 @@ TEST_CASE(
 TEST_CASE("segmentation offload is there on this kernel, so the test above means something") {
     Pair pair;
     CHECK(pair.one.sockets.segmentation_offload);
+}
+
+TEST_CASE(
+    "a run that was sent as one is received as one, and taken as the datagrams it was made of") {
+    Pair pair;
+    REQUIRE(pair.one.sockets.segmentation_offload);
+    REQUIRE(pair.two.sockets.coalescing);
+    // Full ones, one of which lies across the border of two blocks, and tiny ones, of which many
+    // fit the first block; the last of a run is shorter.
+    for (const std::size_t size : {std::size_t{1400}, std::size_t{37}}) {
+        std::vector<std::string> sent;
+        for (std::size_t i = 0; i < 44; ++i)
+            sent.emplace_back(i == 43 ? size / 2 : size, static_cast<char>('A' + i % 26));
+        for (const std::string& text : sent)
+            pair.one.put(text);
+        pair.one.multicast();
+        REQUIRE(tests::becomes_readable(pair.two.sockets.data.get()));
+        REQUIRE(pair.two.data.receive(pair.two.sockets.data.get()));
+        std::vector<std::string> heard;
+        while (!pair.two.data.empty()) {
+            const Received received = pair.two.data.take();
+            CHECK_FALSE(received.truncated);
+            CHECK(received.from.address() == pair.one.plan.own);
+            heard.emplace_back(received.bytes.begin(), received.bytes.end());
+        }
+        CHECK((heard == sent)); // one system call was enough
+    }
+}
+
+TEST_CASE("what is kept of a run outlives it, and its neighbours may still be changed") {
+    Pair pair;
+    for (int i = 0; i < 10; ++i)
+        pair.one.put(std::string(1000, static_cast<char>('0' + i)));
+    pair.one.multicast();
+    REQUIRE(tests::becomes_readable(pair.two.sockets.data.get()));
+    REQUIRE(pair.two.data.receive(pair.two.sockets.data.get()));
+    std::vector<Bytes> kept;
+    while (!pair.two.data.empty()) {
+        Received received = pair.two.data.take();
+        std::ranges::fill(received.bytes.first(500), '*'); // as opening in place does
+        kept.push_back(received.share(received.bytes.subspan(400, 200)));
+    }
+    pair.one.put("the next one must not lie where they are");
+    pair.one.multicast();
+    CHECK(pair.two.heard_data() == "the next one must not lie where they are");
+    REQUIRE(kept.size() == 10);
+    for (std::size_t i = 0; i < kept.size(); ++i)
+        CHECK(kept[i].view() ==
+              std::string(100, '*') + std::string(100, static_cast<char>('0' + i)));
+}
+
+TEST_CASE("without coalescing the same datagrams arrive one by one") {
+    Pair pair;
+    const int off = 0;
+    REQUIRE(::setsockopt(pair.two.sockets.data.get(), IPPROTO_UDP, UDP_GRO, &off, sizeof off) == 0);
+    Inbox plain(pair.two.pool, false);
+    for (int i = 0; i < 100; ++i)
+        pair.one.put(std::string(1000, static_cast<char>('A' + i % 26)));
+    pair.one.multicast();
+    for (int i = 0; i < 100; ++i)
+        CHECK((pair.two.heard(plain, pair.two.sockets.data) ==
+               std::string(1000, static_cast<char>('A' + i % 26))));
+}
+
+TEST_CASE(
+    "a datagram of a run that is larger than our blocks is marked, and the next ones are read") {
+    NodeOptions large = tests::loopback_options(1, 2), small = tests::loopback_options(2, 2);
+    small.mtu = 1500;
+    Station one(large), two(small);
+    for (int i = 0; i < 3; ++i)
+        one.put(std::string(4000, 'x'));
+    one.multicast();
+    one.put("after them");
+    one.multicast();
+    for (int i = 0; i < 3; ++i) {
+        CHECK(two.heard_data().size() <= 1500);
+        CHECK(two.truncated);
+    }
+    CHECK(two.heard_data() == "after them");
+    CHECK_FALSE(two.truncated);
 }
 
 TEST_CASE("a datagram larger than our blocks is marked, not cut in silence") {
