@@ -25,7 +25,11 @@ TEST_CASE("every kind of letter arrives as it was written") {
 }
 
 TEST_CASE("an error's text may be in any encoding") {
-    const Letter answer = ControlAnswer{7, -1, {}, "no file B\xfccher.tdb"}; // Latin-1
+    const Letter answer = ControlAnswer{7,
+                                        -1,
+                                        {},
+                                        "no file B\xfc"
+                                        "cher.tdb"}; // Latin-1
     CHECK(decode_letter(encode(answer)) == answer);
 }
 
