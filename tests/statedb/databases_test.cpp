@@ -150,6 +150,27 @@ TEST_CASE("a record with an rsn that is not higher is refused if its data differ
     CHECK(world.databases(b).content(secrets)->contains("k"));
 }
 
+TEST_CASE("a content that takes the place of another is the same on every member at once") {
+    DatabaseWorld world = three();
+    world.commit(a, secrets, "password", "old", 2);
+    world.settle();
+    const std::vector<Write> backup = {{"password", value(1, "older")},
+                                       {sequence_number, number(3, 9)}};
+    world.databases(b).replace(secrets, backup, 3, world.order[b]);
+    world.settle();
+    CHECK(world.machines[b].committed == std::vector<std::uint64_t>{3});
+    CHECK(same_on_all_disks(world, secrets));
+    CHECK(data_at(*world.databases(c).content(secrets), "password") == "older");
+    world.databases(a).replace(secrets, {}, 4, world.order[a]);
+    world.settle();
+    CHECK(world.databases(c).content(secrets)->empty());
+    CHECK(same_on_all_disks(world, secrets));
+    world.commit(c, secrets, "password", "new", 5);
+    world.settle();
+    CHECK(world.machines[c].committed == std::vector<std::uint64_t>{5});
+    CHECK(world.order.digests_agree());
+}
+
 TEST_CASE("malformed transactions are refused at once and never ordered") {
     DatabaseWorld world = three();
     world.databases(a).commit(secrets, {{"k", Bytes::copy_of("short")}}, 1, world.order[a]);
