@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <fcntl.h>
@@ -23,6 +24,7 @@ using namespace std::chrono_literals;
 // often, each time after twice as long, before one is started. A client that takes the lock again
 // and again is met between two of its turns.
 constexpr unsigned tries_max = 8;
+constexpr unsigned doublings_max = 12; // some 80 ms: no longer, and no more often
 constexpr auto first_try_after = 20us;
 // Until the next attempt when a helper cannot be started or has failed.
 constexpr auto after_failure = 100ms;
@@ -104,18 +106,20 @@ void ChainLocks::run_all(Queues::iterator queue, Held held) {
     start_waiting_helpers();
 }
 
+// Also when a helper waits: it is woken when the lock is let go, and a client that takes it again
+// at once may be faster for a long time, while we come by at any moment.
 void ChainLocks::try_again_soon(Queues::iterator queue) {
     auto timer = std::make_shared<boost::asio::steady_timer>(
-        loop_, first_try_after * (1U << queue->second.tries));
-    timer->async_wait([this, timer, key = queue->first, alive = alive_](auto) {
-        if (!*alive) return;
-        const auto found = queues_.find(key);
-        if (found == queues_.end() || found->second.helper != nullptr || run_if_free(found)) return;
-        if (++found->second.tries < tries_max)
+        loop_, first_try_after * (1U << std::min(queue->second.tries, doublings_max)));
+    timer->async_wait(
+        [this, timer, key = queue->first, since = queue->second.since, alive = alive_](auto) {
+            if (!*alive) return;
+            const auto found = queues_.find(key);
+            if (found == queues_.end() || found->second.since != since || run_if_free(found))
+                return;
+            if (++found->second.tries == tries_max) start_helper(found);
             try_again_soon(found);
-        else
-            start_helper(found);
-    });
+        });
 }
 
 void ChainLocks::start_helper(Queues::iterator queue) {

@@ -10,6 +10,7 @@
 #include <array>
 #include <chrono>
 #include <deque>
+#include <optional>
 #include <unistd.h>
 #include <utility>
 #include <vector>
@@ -74,6 +75,7 @@ struct Cluster::State {
     statedb::Host host;
     boost::asio::posix::stream_descriptor events;
     boost::asio::steady_timer deadline_timer, resign_timer;
+    std::optional<Instant> armed; // what deadline_timer is set for
     ClusterView view;
     bool started = false;
     bool settling = false; // effects are being performed: whoever adds some need not see to them
@@ -214,24 +216,30 @@ void Cluster::State::leave_when_resigned() {
 }
 
 void Cluster::State::look_at_view() {
-    const statedb::HostStatus status = host.status();
+    statedb::HostStatus status = host.status();
     ClusterView now{.phase = status.phase,
                     .epoch = status.epoch,
                     .ring = status.ring,
-                    .members = status.members,
-                    .quorum = status.quorum};
+                    .members = std::move(status.members),
+                    .quorum = std::move(status.quorum)};
     if (now == view) return;
     const ClusterView before = std::exchange(view, std::move(now));
     world.view_changed(before, view);
 }
 
+// With every delivery the deadline moves, nearly always to later: a timer that is armed for an
+// earlier time is left alone, wakes us for nothing now and then, and saves two system calls a
+// message.
 void Cluster::State::set_deadline() {
     const auto deadline = host.deadline();
-    if (!deadline) return;
+    if (!deadline || (armed && *armed <= *deadline)) return;
+    armed = *deadline;
     deadline_timer.expires_at(on_steady_clock(*deadline));
     deadline_timer.async_wait([this, alive = alive](const boost::system::error_code& error) {
         if (error || !*alive) return;
-        host.tick(monotonic_now());
+        armed.reset();
+        const Instant now = monotonic_now();
+        if (const auto due = host.deadline(); due && *due <= now) host.tick(now);
         settle();
     });
 }
