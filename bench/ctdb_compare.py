@@ -67,7 +67,7 @@ class Comparison:
         command = [*map(str, command)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=900)
         if done.returncode != 0:
-            raise RuntimeError(f"{kind}: {' '.join(command)}: {done.stderr}")
+            raise RuntimeError(f"{kind}: {' '.join(command)}: {done.stderr}\n{cluster.logs(5)}")
         for line in done.stdout.splitlines():
             figure = json.loads(line)
             self.note(kind, name or figure["work"], figure["figure"], figure["value"], figure["unit"])
@@ -79,8 +79,8 @@ class Comparison:
             line = {"daemon": kind, "work": work, "figure": figure, "value": value, "unit": unit}
             print(json.dumps(line), file=self.json, flush=True)
 
-    def take_turns(self, measure, name):
-        for turn in range(self.args.rounds):
+    def take_turns(self, measure, name, rounds=None):
+        for turn in range(rounds or self.args.rounds):
             for kind in KINDS:
                 print(f"  {name}, round {turn + 1}: {kind}", file=sys.stderr, flush=True)
                 measure(kind)
@@ -93,7 +93,7 @@ class Comparison:
             self.bench(kind, ["memory"], "--records", self.args.records)
 
     def stall(self, name):
-        self.take_turns(lambda kind: self.kill_and_return(kind, name), name)
+        self.take_turns(lambda kind: self.kill_and_return(kind, name), name, 1 if name == "stall-full" else None)
 
     def kill_and_return(self, kind, name):
         cluster = self.clusters[kind]
@@ -105,8 +105,8 @@ class Comparison:
                                     kwargs={"nodes": others, "name": name + ", return", "seconds": self.args.stall_seconds})
         watching.start()
         cluster.start([VICTIM])
+        cluster.wait_until_healthy(120, again=True)
         watching.join()
-        cluster.wait_until_healthy(120)
 
     # -- telling
 

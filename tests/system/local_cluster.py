@@ -96,14 +96,21 @@ class LocalCluster:
     def pid(self, node):
         return self.processes[node].pid
 
-    def wait_until_healthy(self, seconds=60):
-        """All nodes see all nodes without flags, and serve."""
+    def wait_until_healthy(self, seconds=60, again=False):
+        """All nodes see all nodes without flags, and serve; `again`: those that end meanwhile are started again."""
         deadline = time.monotonic() + seconds
         for node in self.nodes:
             while not self._is_healthy(node):
                 if time.monotonic() > deadline:
                     raise ClusterError(f"{self.kind}: node {node} does not see a healthy cluster\n{self.tool(node, 'status').stdout}")
+                if again:
+                    self.start_again()
                 time.sleep(0.1)  # only another process knows
+
+    def start_again(self):
+        """Those that ended by themselves: the packaged daemon does, some seconds long, if it is started after a SIGKILL, since
+        its event daemon is still there (ctdb-behaviour.md 9, pain 19)."""
+        self.start([node for node, process in self.processes.items() if process.poll() is not None])
 
     def _is_healthy(self, node):
         if self.tool(node, "runstate", "running").returncode != 0:
