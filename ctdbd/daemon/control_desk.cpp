@@ -37,10 +37,10 @@ ControlDesk::~ControlDesk() = default;
 
 void ControlDesk::asked(Client& client, const protocol::Header& header, Control control) {
     control.client_id = client.id();
-    daemon_.sections.passed_on(client.id(), control);
     const bool wants_reply = (control.flags & protocol::control_flag::noreply) == 0;
     const std::uint32_t destnode =
         header.destnode == protocol::pnn::current_node ? daemon_.nodes.self() : header.destnode;
+    daemon_.sections.passed_on(client.id(), destnode, control);
     if (!wants_reply && destnode != daemon_.nodes.self()) {
         tell(destnode, control);
         return;

@@ -14,7 +14,9 @@ void RecordWorld::hold(DatabaseId id, std::function<void()> done) {
     file->when_shut(std::move(done));
 }
 
+// What has not been put in place by now never will be: the next tool begins anew.
 void RecordWorld::release(DatabaseId id) {
+    replacing_.erase(id);
     if (held_.erase(id) != 0) shut_as_due(id);
 }
 

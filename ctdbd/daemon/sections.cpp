@@ -184,21 +184,26 @@ void Sections::replace_volatile(DatabaseId db, const Content& content, ControlCa
 
 // -- the end of tools
 
-void Sections::passed_on(ClientId client, const protocol::Control& control) {
-    if (control.opcode != Opcode::db_freeze) return;
-    if (const auto db = protocol::decode<std::uint32_t>(control.data)) opened_[client].insert(*db);
+void Sections::passed_on(ClientId client, Pnn destnode, const protocol::Control& control) {
+    const bool opens = control.opcode == Opcode::db_freeze;
+    if (!opens && control.opcode != Opcode::db_thaw) return;
+    const auto db = protocol::decode<std::uint32_t>(control.data);
+    if (!db) return;
+    if (opens)
+        opened_[client].emplace(*db, destnode);
+    else if (const auto opened = opened_.find(client); opened != opened_.end())
+        opened->second.erase({*db, destnode});
 }
 
 void Sections::client_gone(ClientId client) {
     const auto opened = opened_.extract(client);
     if (!opened) return;
-    for (const DatabaseId db : opened.mapped())
-        daemon_.controls.tell(protocol::pnn::broadcast_connected,
-                              {.opcode = Opcode::db_thaw,
-                               .srvid = 0,
-                               .client_id = 0,
-                               .flags = protocol::control_flag::noreply,
-                               .data = protocol::encode(db)});
+    for (const auto& [db, destnode] : opened.mapped())
+        daemon_.controls.tell(destnode, {.opcode = Opcode::db_thaw,
+                                         .srvid = 0,
+                                         .client_id = 0,
+                                         .flags = protocol::control_flag::noreply,
+                                         .data = protocol::encode(db)});
 }
 
 void Sections::node_gone(Pnn pnn) {

@@ -35,8 +35,8 @@ public:
     [[nodiscard]] bool has(DatabaseId db) const { return sections_.contains(db); }
 
     // -- who holds sections, here or elsewhere
-    // One of our clients asks some node for this.
-    void passed_on(ClientId client, const protocol::Control& control);
+    // One of our clients asks that node, or those nodes, for this.
+    void passed_on(ClientId client, Pnn destnode, const protocol::Control& control);
     void client_gone(ClientId client);
     void node_gone(Pnn pnn);
     void forget(DatabaseId db); // detached
@@ -63,7 +63,7 @@ private:
 
     Daemon& daemon_;
     std::map<DatabaseId, Section> sections_;
-    std::map<ClientId, std::set<DatabaseId>> opened_; // by our clients, on whichever node
+    std::map<ClientId, std::set<std::pair<DatabaseId, Pnn>>> opened_; // by our clients, and where
 };
 
 } // namespace ctdbd::daemon

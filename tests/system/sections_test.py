@@ -8,7 +8,7 @@ import story
 from client import Client
 from cluster import wait_until
 
-DB_FREEZE = 141
+DB_FREEZE, DB_THAW, DB_TRANSACTION_START = 141, 142, 143
 
 
 class Sections(story.Story):
@@ -18,6 +18,10 @@ class Sections(story.Story):
 
     def names(self, node):
         return {line.split("name:")[1].split()[0] for line in node.must("getdbmap").splitlines() if "name:" in line}
+
+    def id_of(self, database):
+        line = next(line for line in self.cluster[0].must("getdbmap").splitlines() if f"name:{database}" in line)
+        return int(line.split()[0].removeprefix("dbid:"), 16)
 
     def test_a_persistent_database_is_restored_everywhere(self):
         first, second, third = self.cluster
@@ -61,8 +65,7 @@ class Sections(story.Story):
         first, second, third = self.cluster
         self.fill("frozen.tdb")
         second.must("writekey", "frozen.tdb", "k", "before")
-        id = int(next(line for line in first.must("getdbmap").splitlines() if "name:frozen.tdb" in line)
-                 .split()[0].split(":")[1], 16)
+        id = self.id_of("frozen.tdb")
         tool = Client(first.socket)
         for node in self.cluster:
             self.assertEqual(tool.control(DB_FREEZE, struct.pack("<I", id), destination=node.pnn).status, 0)
@@ -72,6 +75,19 @@ class Sections(story.Story):
         tool.close()
         self.assertEqual(waiting.wait(timeout=20), 0)
         self.assertIn("[after]", second.must("readkey", "frozen.tdb", "k"))
+
+    def test_a_tool_that_ends_leaves_the_next_ones_section_alone(self):
+        first, second, third = self.cluster
+        self.fill("turns.tdb")
+        id = struct.pack("<I", self.id_of("turns.tdb"))
+        with Client(first.socket) as one, Client(second.socket) as two:
+            for opcode in DB_FREEZE, DB_THAW:
+                self.assertEqual(one.control(opcode, id, destination=third.pnn).status, 0)
+            self.assertEqual(two.control(DB_FREEZE, id, destination=third.pnn).status, 0)
+            one.close()
+            first.must("ping")  # its daemon has noticed
+            self.assertEqual(two.control(DB_TRANSACTION_START, id + b"\1\0\0\0", destination=third.pnn).status, 0)
+        wait_until(lambda: third.must("readkey", "turns.tdb", "k"), "the second tool's section has ended, too")
 
     def test_a_volatile_database_is_detached_everywhere(self):
         first, second, third = self.cluster
