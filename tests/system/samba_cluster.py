@@ -1,9 +1,9 @@
 """Three machines in namespaces of this one, each with a daemon of ours and the distribution's smbd on it.
 
 A machine has its own network, processes and mounts, so every program finds its files at its usual place (/etc/ctdb,
-/run/ctdb, /etc/samba, ...) and its power can be cut by ending its first process. The machines' cables meet in a bridge that
-lives in a namespace of its own: nothing leaves this computer, and nothing of its own network, files or Samba is touched.
-The only thing the machines share is the exported directory, as if it were on a cluster file system.
+/run/ctdb, /etc/samba, ...) and its power can be cut by ending its first process. The machines' cables meet in a bridge
+that lives in a namespace of its own: nothing leaves this computer, and nothing of its own network, files or Samba is
+touched. The only thing the machines share is the exported directory, as if it were on a cluster file system.
 
 What is asked of them stands in samba_test.py.
 """
@@ -19,8 +19,8 @@ import time
 from pathlib import Path
 
 PASSWORD = "totem-ring"
-PROGRAMS = ["ip", "unshare", "nsenter", "mount", "ctdb", "smbd", "smbclient", "smbstatus", "smbtorture", "smbpasswd",
-            "net"]
+PROGRAMS = ["ip", "setpriv", "unshare", "nsenter", "mount", "ctdb", "smbd", "smbclient", "smbstatus", "smbtorture",
+            "smbpasswd", "net"]
 PYTHON = "/usr/bin/python3" # the one that has the distribution's Samba bindings
 # Where the machines have directories of their own, and what those are called on this computer.
 PLACES = {"/etc/ctdb": "etc.ctdb", "/var/lib/ctdb": "var.ctdb", "/etc/samba": "etc.samba",
@@ -92,13 +92,13 @@ def eventually(what, condition, patience=30.0):
 
 
 class Machine:
-    """Namespaces with a first process that does nothing but hold them."""
+    """Namespaces with a first process that does nothing but hold them, and ends with the test however that ends."""
 
     def __init__(self, name):
         self.name = name
         self.holder = subprocess.Popen(
-            ["unshare", "--net", "--uts", "--ipc", "--mount", "--propagation", "private", "--pid", "--fork",
-             "--kill-child", "--mount-proc", "sh", "-c", f"hostname {name} && echo ready && exec sleep infinity"],
+            ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "--uts", "--ipc", "--mount", "--propagation",
+             "private", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", f"hostname {name} && echo ready && exec sleep infinity"],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         if self.holder.stdout.readline() != "ready\n":
             raise Failed(f"machine {name} does not start")

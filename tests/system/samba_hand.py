@@ -47,7 +47,7 @@ class Hand:
         return {"worst": worst}
 
     def count(self, name, times=None, seconds=None):
-        """Adds one to the twenty digits in a file, that often or for that long, with nobody else allowed to have it open."""
+        """Adds one to the twenty digits in a file, that often or for that long; nobody else may have it open."""
         done, worst, begin = 0, 0.0, time.monotonic()
         last = begin
         while done < times if times is not None else time.monotonic() < begin + seconds:

@@ -140,7 +140,7 @@ def count_together(cluster, hands, name, **how_long):
 def a_killed_node(cluster):
     """The others stall for less than the bound and lose nothing; what its clients held is free.
 
-    Two clients of the survivors work on files of their own, two on a file that a client of the dying node works on, too.
+    Two clients of the survivors work on files of their own, two on a file that a client of the dying node works on.
     """
     first, second, third = cluster.nodes
     hands = [Hand(node) for node in [first, second, first, second, third, third]]
