@@ -35,6 +35,7 @@ ControlOutcome set_tunable(const ControlCall& call) {
     const auto tunable = config::tunable_named(request->name);
     if (!tunable) return refused("no such tunable");
     call.daemon.tunables.set(*tunable, request->value);
+    call.daemon.tunables_changed();
     const config::TunableFacts& facts = config::facts_of(*tunable);
     spdlog::info("Set tunable {} to {}", facts.name, request->value);
     if (facts.obsolete) return ReplyControl::with_status(obsolete_tunable, "it is obsolete");

@@ -44,12 +44,9 @@ ClusterSettings cluster_settings(const Setup& setup, const Past& past) {
 }
 
 RecordWorldSettings record_settings(const Setup& setup) {
-    using config::Tunable;
     return {.pnn = setup.pnn,
             .locks = {.helper = setup.paths.lock_helper.string(),
-                      .helpers_max = setup.tunables[Tunable::lock_processes_per_db],
-                      .debug_script = setup.conf.database.lock_debug_script.string()},
-            .vacuum_interval = std::chrono::seconds(setup.tunables[Tunable::vacuum_interval])};
+                      .debug_script = setup.conf.database.lock_debug_script.string()}};
 }
 
 } // namespace
@@ -100,12 +97,19 @@ void Daemon::advance(RunState state) {
 
 void Daemon::start() {
     advance(RunState::init);
-    clients.limit_queued_messages(tunables[config::Tunable::max_queue_drop_msg]);
+    tunables_changed();
     clients.accept_for(*this);
     advance(RunState::setup);
     cluster.start();
     advance(RunState::first_recovery);
     heartbeat();
+}
+
+void Daemon::tunables_changed() {
+    using config::Tunable;
+    clients.limit_queued_messages(tunables[Tunable::max_queue_drop_msg]);
+    records.tune(std::chrono::seconds(tunables[Tunable::vacuum_interval]),
+                 tunables[Tunable::lock_processes_per_db]);
 }
 
 void Daemon::shut_down(int exit_code, const std::string& why) {

@@ -60,6 +60,8 @@ public:
 
     [[nodiscard]] const protocol::Uptime& times() const { return times_; }
 
+    // Those rooms are told that do not look by themselves.
+    void tunables_changed();
     // Our own flags or abilities changed: the others are told.
     void tell_news();
     // Who leads, to a client that has just begun to listen.

@@ -7,6 +7,7 @@ Nobody sleeps for a time that is hoped to be long enough: wait_until() asks agai
 What the tests have in common besides (how a failure is told) is in story.py; packets are in client.py.
 """
 
+import atexit
 import os
 import random
 import shutil
@@ -134,7 +135,8 @@ class Node:
     def start(self):
         assert self.process is None, f"node {self.pnn} runs already"
         with open(self.base / "stdout", "ab") as output:
-            self.process = subprocess.Popen([binaries / "ctdbd", "-i"], env=self.environment, stdin=subprocess.DEVNULL,
+            # In test mode the end of a pipe at standard input ends the daemon: it never outlives us.
+            self.process = subprocess.Popen([binaries / "ctdbd", "-i"], env=self.environment, stdin=subprocess.PIPE,
                                             stdout=output, stderr=output)
 
     def try_to_start(self, seconds=patience, **more):
@@ -151,7 +153,9 @@ class Node:
     def ended(self, seconds=patience):
         """Waits for the daemon's end; returns its exit status."""
         process, self.process = self.process, None
-        return process.wait(seconds)
+        status = process.wait(seconds)
+        process.stdin.close()
+        return status
 
     @property
     def runs(self):
@@ -164,6 +168,7 @@ class Node:
         process, self.process = self.process, None
         try:
             process.send_signal(signal.SIGCONT)
+            process.stdin.close()
             process.terminate()
             process.wait(10)
         except subprocess.TimeoutExpired:
@@ -211,6 +216,7 @@ class Cluster:
     def __init__(self, nodes=3, sealed=True, token_loss=token_loss):
         self.token_loss = token_loss
         self.directory = Path(tempfile.mkdtemp(prefix="totem-system."))
+        atexit.register(self.destroy)
         self.addresses = Addresses()
         self.key = self.directory / "cluster.key" if sealed else None
         if sealed:
@@ -256,5 +262,6 @@ class Cluster:
     def destroy(self):
         for node in self.nodes:
             node.stop()
+        atexit.unregister(self.destroy)
         self.addresses.release()
         shutil.rmtree(self.directory, ignore_errors=True)

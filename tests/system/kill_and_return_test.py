@@ -2,6 +2,7 @@
 
 Who goes takes with him what only he had; nothing else may be lost, and nothing that was lost may come back."""
 
+import errno
 import re
 import signal
 import struct
@@ -134,6 +135,11 @@ class Going(story.Story):
         self.meanwhile()
         node.start()
         self.node_1_has_caught_up()
+
+    def test_the_end_of_standard_input_ends_it_in_test_mode(self):
+        self.cluster[1].process.stdin.close()
+        self.assertEqual(self.cluster[1].ended(), errno.EPIPE)
+        self.others_without_node_1()
 
     def test_sighup_reopens_the_log(self):
         node = self.cluster[1]

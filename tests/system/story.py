@@ -3,6 +3,7 @@
 A test program ends with story.main(); its first argument is the directory of the programs under test, and
 further ones are unittest's (names of cases, -v)."""
 
+import signal
 import sys
 import time
 import unittest
@@ -13,13 +14,15 @@ from cluster import Cluster, token_loss
 class Story(unittest.TestCase):
     """Cases that share one cluster, which is there and healthy before each of them."""
 
-    nodes, sealed, token_loss = 3, True, token_loss
+    nodes, sealed, token_loss, tunables = 3, True, token_loss, None
     cluster = None
 
     @classmethod
     def setUpClass(cls):
         cls.cluster = Cluster(cls.nodes, cls.sealed, cls.token_loss)
         cls.addClassCleanup(cls.cluster.destroy)
+        for node in cls.cluster:
+            node.configure(tunables=cls.tunables)
         try:
             cls.cluster.start()
         except BaseException:
@@ -65,5 +68,6 @@ class _Result(unittest.TextTestResult):
 
 
 def main():
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as ^C does, it ends the tests and cleans up
     runner = unittest.TextTestRunner(resultclass=_Result, verbosity=2)
     unittest.main(argv=[sys.argv[0], *sys.argv[2:]], testRunner=runner)

@@ -39,6 +39,8 @@ class Conversation(story.Story):
 
 
 class Tool(story.Story):
+    tunables = "VacuumInterval = 100000\n"  # nothing is vacuumed before a case asks for it
+
     def setUp(self):
         super().setUp()
         self.node = self.cluster[0]
