@@ -98,7 +98,8 @@ class Machine:
         self.name = name
         self.holder = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "--uts", "--ipc", "--mount", "--propagation",
-             "private", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", f"hostname {name} && echo ready && exec sleep infinity"],
+             "private", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c",
+             f"hostname {name} && echo ready && exec sleep infinity"],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         if self.holder.stdout.readline() != "ready\n":
             raise Failed(f"machine {name} does not start")
