@@ -52,7 +52,7 @@ void Protocol::packet(ProcessorId from, DataPacket&& data) {
         case Phase::recovery:
             if (mutated(Mutant::installed_ring_not_frozen))
                 (void)installed_.receive(std::move(data));
-            return drop(1);
+            return drop(holds(data.seq) ? 2 : 1);
         }
     }
     if (auto* at = std::get_if<Recovery>(&state_); at != nullptr && data.ring == at->ring.id())
@@ -126,6 +126,7 @@ void Protocol::packet(ProcessorId, CommitToken&& commit) {
         count(20);
         return commit_completed(*at, std::move(commit));
     }
+    if (phase() == Phase::operational && commit.ring == installed_.id()) return drop(21);
     if (phase() == Phase::recovery || phase() == Phase::operational)
         return drop(acceptable(commit) ? 19 : 22);
     commit_arrived(std::move(commit));
