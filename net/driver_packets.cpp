@@ -1,6 +1,8 @@
 // Packets in: which socket is read first, and what becomes of a datagram (totem.md 4.9.6, 7.3).
 #include "net/driver.h"
 
+#include <fmt/format.h>
+
 namespace net {
 
 void Driver::read_packets(std::size_t packets_max) {
@@ -44,8 +46,12 @@ void Driver::hear(const Received& received) {
     if (const auto* refusal = std::get_if<Refusal>(&result)) {
         refused(*refusal);
         if (*refusal == Refusal::clone)
-            end(Broken{"another processor runs with our identity: give every machine its own node "
-                       "number, and never copy the state file to another machine"});
+            end(Broken{fmt::format("the machines {} and {} both run as node {}: give every machine "
+                                   "its own node number, "
+                                   "and never copy the state file to another machine",
+                                   received.from.address().to_string(),
+                                   options_.addresses.at(identity_.self.node),
+                                   identity_.self.node)});
         return;
     }
     const Opened opened = std::get<Opened>(result);
