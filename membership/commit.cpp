@@ -43,7 +43,8 @@ bool keeps(const CommitToken& before, const CommitToken& now) {
 std::uint64_t Protocol::next_ring_seq(const Processors& candidates) const {
     std::uint64_t newest = high_ring_seq_;
     for (const ProcessorId id : candidates)
-        if (const Acquaintance* who = acquaintances_.find(id))
+        if (const Acquaintance* who = acquaintances_.find(id);
+            who != nullptr && !mutated(Mutant::ring_seq_of_others_ignored))
             newest = std::max(newest, who->ring_seq);
     if (mutated(Mutant::ring_seq_not_raised)) return std::max<std::uint64_t>(newest, 1);
     return (newest + 4 + 3) / 4 * 4;
@@ -87,6 +88,7 @@ void Protocol::fill_entry(CommitToken& commit) {
              .hint = hint_};
     if (known == commit.old_rings.end()) commit.old_rings.push_back(installed_.id());
     if (mutated(Mutant::obligation_forgotten)) entry.obligation.clear();
+    if (mutated(Mutant::entry_hides_beyond_holes)) entry.high_seq = entry.aru;
 
     // Ranges take what room is left, fairly: a truncated list costs duplicates, nothing else.
     const std::size_t unfilled = static_cast<std::size_t>(std::count_if(

@@ -79,13 +79,15 @@ void Protocol::plan_exchange(Recovery& at) {
         at.trans.insert(id);
         at.deliver_set.insert(id);
         for (const ProcessorId owed : entry->obligation)
-            if (installed_.has_member(owed)) at.deliver_set.insert(owed);
+            if (installed_.has_member(owed) && !mutated(Mutant::obligation_not_inherited))
+                at.deliver_set.insert(owed);
         at.delivered_by_one = std::max(at.delivered_by_one, entry->delivered);
         at.known_safe = std::max({at.known_safe, entry->delivered, entry->safe_upto});
         at.top = std::max(at.top, entry->high_seq);
         low = std::min(low, entry->aru);
         if (id == self_) ours = entry;
     }
+    if (mutated(Mutant::recovery_top_of_ones_own)) at.top = ours->high_seq;
     if (mutated(Mutant::known_safe_ignored)) at.known_safe = at.top;
 
     // The lowest known holder sends what somebody lacks (D19); what nobody is known to hold,
