@@ -6,6 +6,7 @@
 #include "sim/application.h"
 
 #include <deque>
+#include <utility>
 #include <variant>
 
 namespace sim {
@@ -36,6 +37,16 @@ public:
 
     void crash() { under_way_.clear(); }
 
+    // A life begins: what is there now is what a backup of these days holds.
+    void back_up() { old_ = std::exchange(recent_, Contents{record_, values_}); }
+
+    // The backup from before the last life began: what came of that life is not in it.
+    void restore_old_backup() {
+        crash();
+        record_ = old_.record;
+        values_ = old_.values;
+    }
+
     void lose_everything() {
         crash();
         record_.reset();
@@ -57,6 +68,13 @@ private:
     // A machine is set up with an empty record; only a lost disk has none.
     std::optional<membership::StableRecord> record_ = membership::StableRecord{};
     Stored values_;
+
+    struct Contents {
+        std::optional<membership::StableRecord> record = membership::StableRecord{};
+        Stored values;
+    };
+
+    Contents recent_, old_;
     std::deque<UnderWay> under_way_;
     std::uint64_t last_ = 0;
 };

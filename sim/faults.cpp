@@ -20,9 +20,32 @@ constexpr std::array<const char*, moment_count> moment_words = {
 
 std::size_t index_of(Moment moment) { return static_cast<std::size_t>(moment); }
 
+// "worse network from 3 to all: loss 0.3, slower by 3000 ms"
+std::string describe(const Condition& condition) {
+    const auto end = [](NodeId node) { return node == 0 ? "all" : fmt::format("node {}", node); };
+    std::string text = "worse network";
+    if (condition.from != 0 || condition.to != 0)
+        text += fmt::format(" from {} to {}", end(condition.from), end(condition.to));
+    const auto add = [&](const char* what, double value) {
+        if (value > 0) text += fmt::format(", {} {:.3g}", what, value);
+    };
+    add("loss", condition.loss);
+    add("bursts", condition.burst_begin);
+    add("duplicates", condition.duplicate);
+    add("reordering", condition.reorder);
+    add("old packets", condition.hold_back);
+    add("damage", condition.corrupt + condition.truncate);
+    add("slower by ms", static_cast<double>(condition.slower.count()) / 1e6);
+    add("and by up to ms", static_cast<double>(condition.slower_by_chance.count()) / 1e6);
+    add("loops", condition.looped);
+    add("nonsense", condition.malformed);
+    return text;
+}
+
 } // namespace
 
-Faults::Faults(World& world, const Random& chance) : world_(world), chance_(chance) {}
+Faults::Faults(World& world, const Random& chance)
+    : world_(world), root_(chance), chance_(chance) {}
 
 void Faults::begin() {
     for (const Step& step : world_.plan().steps)
@@ -37,6 +60,7 @@ void Faults::begin() {
 
 void Faults::arm(const Step& step) {
     const Trigger& trigger = *step.trigger;
+    chance_ = root_.split("trigger", step.lot);
     const std::uint32_t nth = trigger.nth_max > trigger.nth
                                   ? static_cast<std::uint32_t>(chance_.between(
                                         std::uint64_t{trigger.nth}, std::uint64_t{trigger.nth_max}))
@@ -122,6 +146,7 @@ void Faults::observe(Node& node,
 
 void Faults::strike(const Step& step, NodeId triggered_by) {
     world_.measures().on_fault(world_.now());
+    chance_ = root_.split("step", step.lot);
     std::visit([&](const auto& effect) { strike(effect, triggered_by, step); }, step.effect);
 }
 
@@ -137,7 +162,11 @@ void Faults::undo_after(const Step& step, std::function<void()> undo) {
     });
 }
 
-void Faults::tell(const Step& step, const std::string& what) {
+void Faults::tell(const Step& step,
+                  const char* kind,
+                  std::vector<NodeId> nodes,
+                  const std::string& what) {
+    world_.mark({kind, std::move(nodes), what, step.lasting});
     world_.note([&] {
         std::string line = what;
         if (step.trigger)
@@ -150,8 +179,9 @@ void Faults::tell(const Step& step, const std::string& what) {
 void Faults::strike(const Crash& crash, NodeId by, const Step& step) {
     const NodeId id = chosen(crash.node, by);
     Node& node = world_.node(id);
-    tell(step,
-         fmt::format("node {} crashes{}", id, crash.disk == DiskFate::lost ? ", disk lost" : ""));
+    constexpr std::array disks = {"", ", disk lost", ", and an old disk is put in"};
+    tell(step, "crash", {id},
+         fmt::format("node {} crashes{}", id, disks[static_cast<std::size_t>(crash.disk)]));
     if (id == by) {
         std::size_t action = trigger_action_;
         if (crash.point == CrashPoint::after) action = trigger_action_ + 1;
@@ -160,11 +190,11 @@ void Faults::strike(const Crash& crash, NodeId by, const Step& step) {
     } else {
         node.crash();
     }
-    const bool lost = crash.disk == DiskFate::lost;
-    undo_after(step, [this, id, lost] {
+    undo_after(step, [this, id, disk = crash.disk] {
         Node& risen = world_.node(id);
         if (risen.running() || risen.beginning()) return;
-        if (lost) risen.lose_disk();
+        if (disk == DiskFate::lost) risen.lose_disk();
+        if (disk == DiskFate::old) risen.restore_old_disk();
         risen.begin();
         world_.note([&] { return fmt::format("node {} restarts", id); });
     });
@@ -172,7 +202,7 @@ void Faults::strike(const Crash& crash, NodeId by, const Step& step) {
 
 void Faults::strike(const Pause& pause, NodeId by, const Step& step) {
     const NodeId id = chosen(pause.node, by);
-    tell(step, fmt::format("node {} is paused", id));
+    tell(step, "pause", {id}, fmt::format("node {} is paused", id));
     world_.node(id).pause();
     undo_after(step, [this, id] {
         world_.note([&] { return fmt::format("node {} goes on", id); });
@@ -201,7 +231,7 @@ void Faults::cut_between(const std::vector<std::vector<NodeId>>& groups, const S
 
 void Faults::strike(const Isolate& isolate, NodeId by, const Step& step) {
     const NodeId id = chosen(isolate.node, by);
-    tell(step, fmt::format("node {} is cut off from all others", id));
+    tell(step, "partition", {id}, fmt::format("node {} is cut off from all others", id));
     std::vector<NodeId> rest;
     std::ranges::remove_copy(world_.node_ids(), std::back_inserter(rest), id);
     cut_between({{id}, rest}, step);
@@ -215,7 +245,7 @@ void Faults::strike(const Partition& partition, NodeId, const Step& step) {
             groups[chance_.below(groups.size())].push_back(node);
         std::erase_if(groups, [](const auto& group) { return group.empty(); });
     }
-    tell(step, fmt::format("partition {}", groups));
+    tell(step, "partition", {}, fmt::format("partition {}", groups));
     cut_between(groups, step);
 }
 
@@ -224,13 +254,13 @@ void Faults::strike(const OneWayCut& cut, NodeId by, const Step& step) {
     NodeId to = cut.to;
     while (to == 0 || to == from)
         to = chance_.pick(world_.node_ids());
-    tell(step, fmt::format("node {} no longer hears node {}", to, from));
+    tell(step, "cut", {from, to}, fmt::format("node {} no longer hears node {}", to, from));
     world_.network().cut(from, to);
     undo_after(step, [this, from, to] { world_.network().mend(from, to); });
 }
 
 void Faults::strike(const Worsen& worsen, NodeId, const Step& step) {
-    tell(step, "the network gets worse");
+    tell(step, "network", {}, describe(worsen.condition));
     const Network::ConditionId id = world_.network().add(worsen.condition);
     undo_after(step, [this, id] { world_.network().remove(id); });
 }
@@ -238,27 +268,29 @@ void Faults::strike(const Worsen& worsen, NodeId, const Step& step) {
 void Faults::strike(const LoseNext& lose, NodeId by, const Step& step) {
     LoseNext wanted = lose;
     if (wanted.from == 0) wanted.from = by;
-    tell(step, fmt::format("the next {} packets from node {} are lost", lose.count, wanted.from));
+    tell(step, "loss", {wanted.from},
+         fmt::format("the next {} packets from node {} are lost", lose.count, wanted.from));
     world_.network().lose_next(wanted);
 }
 
 void Faults::strike(const KeepForEntry& keep, NodeId by, const Step& step) {
     KeepForEntry wanted = keep;
     if (wanted.from == 0) wanted.from = by;
-    tell(step, fmt::format("a data packet from node {} is held back", wanted.from));
+    tell(step, "loss", {wanted.from},
+         fmt::format("a data packet from node {} is held back", wanted.from));
     world_.network().keep_for_entry(wanted);
 }
 
 void Faults::strike(const SlowDown& slow, NodeId by, const Step& step) {
     const NodeId id = chosen(slow.node, by);
-    tell(step, fmt::format("node {} is {} times slower", id, slow.factor));
+    tell(step, "slow", {id}, fmt::format("node {} is {:.3g} times slower", id, slow.factor));
     world_.node(id).slow_down(slow.factor);
     undo_after(step, [this, id] { world_.node(id).slow_down(1); });
 }
 
 void Faults::strike(const StopConsuming& stop, NodeId by, const Step& step) {
     const NodeId id = chosen(stop.node, by);
-    tell(step, fmt::format("the application of node {} consumes nothing", id));
+    tell(step, "slow", {id}, fmt::format("the application of node {} consumes nothing", id));
     const auto set = [this, id](bool stopped) {
         world_.node(id).ask_application(
             [stopped](Application& application) { application.stop_consuming(stopped); });
@@ -278,7 +310,7 @@ void Faults::strike(const Say& say, NodeId by, const Step&) {
 
 void Faults::strike(const LeaveCleanly& leave, NodeId by, const Step& step) {
     const NodeId id = chosen(leave.node, by);
-    tell(step, fmt::format("node {} is asked to leave", id));
+    tell(step, "leave", {id}, fmt::format("node {} is asked to leave", id));
     world_.call_at(world_.now(), [this, id] {
         if (world_.node(id).running()) world_.node(id).ask_to_leave();
     });
@@ -287,8 +319,20 @@ void Faults::strike(const LeaveCleanly& leave, NodeId by, const Step& step) {
 
 void Faults::strike(const StartNode& start, NodeId by, const Step& step) {
     const NodeId id = chosen(start.node, by);
-    tell(step, fmt::format("node {} starts", id));
-    world_.node(id).begin();
+    tell(step, "start", {id},
+         start.number == 0 ? fmt::format("node {} starts", id)
+                           : fmt::format("node {} starts under the number {}", id, start.number));
+    world_.node(id).begin(start.number);
+}
+
+void Faults::strike(const ClockJump& jump, NodeId by, const Step& step) {
+    const NodeId id = chosen(jump.node, by);
+    tell(step, "clock", {id},
+         fmt::format("the clock of node {} jumps by {} ms", id, jump.by / 1ms));
+    // Not from within the node's own step: it reads its clock once.
+    world_.call_at(world_.now(), [this, id, amount = jump.by] {
+        if (world_.node(id).running()) world_.node(id).jump_clock(amount);
+    });
 }
 
 } // namespace sim

@@ -61,14 +61,17 @@ private:
     void strike(const Say& say, NodeId node, const Step& step);
     void strike(const LeaveCleanly& leave, NodeId node, const Step& step);
     void strike(const StartNode& start, NodeId node, const Step& step);
+    void strike(const ClockJump& jump, NodeId node, const Step& step);
 
     void cut_between(const std::vector<std::vector<NodeId>>& groups, const Step& step);
     void undo_after(const Step& step, std::function<void()> undo);
     [[nodiscard]] NodeId chosen(NodeId wanted, NodeId triggered_by);
-    void tell(const Step& step, const std::string& what);
+    void
+    tell(const Step& step, const char* kind, std::vector<NodeId> nodes, const std::string& what);
 
     World& world_;
-    Random chance_;
+    Random root_;
+    Random chance_; // of the step that strikes
     std::vector<Waiting> waiting_;
     std::map<NodeId, Seen> seen_;
     // While a trigger strikes: the step of the node that pulled it.

@@ -121,7 +121,8 @@ std::map<std::string, double> Measures::all() const {
             {"delivered", static_cast<double>(delivered_)},
             {"latency_max_ms", milliseconds(latency_max_)},
             {"overruns", static_cast<double>(overruns_)},
-            {"refused", static_cast<double>(refused_)}};
+            {"refused", static_cast<double>(refused_)},
+            {"broken", static_cast<double>(broken_)}};
 }
 
 const std::vector<std::string>& Measures::names() {

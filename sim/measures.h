@@ -19,6 +19,7 @@
 //   latency_max_ms        longest time from submission to delivery at the sender
 //   overruns              packets lost at full sockets
 //   refused               packets that were damaged
+//   broken                processors that refused to go on, in a scenario that allows it
 #pragma once
 
 #include "sim/scenario.h"
@@ -43,6 +44,8 @@ public:
 
     void on_refused() { ++refused_; }
 
+    void on_broken() { ++broken_; }
+
     [[nodiscard]] std::map<std::string, double> all() const;
     [[nodiscard]] static const std::vector<std::string>& names();
 
@@ -65,7 +68,7 @@ private:
     Duration interruption_max_{};
     std::array<std::uint64_t, 16> sent_{}; // by PacketType
     std::map<NodeId, std::uint64_t> joins_;
-    std::uint64_t retransmissions_ = 0, overruns_ = 0, refused_ = 0, delivered_ = 0;
+    std::uint64_t retransmissions_ = 0, overruns_ = 0, refused_ = 0, delivered_ = 0, broken_ = 0;
     std::map<trace::Life, std::uint64_t> delivered_by_; // of those who live
     std::map<trace::Life, trace::Members> ring_of_;
     std::map<trace::MessageName, Instant> submitted_;

@@ -1,5 +1,7 @@
 #include "sim/network.h"
 
+#include "sim/seal.h"
+
 #include <algorithm>
 
 namespace sim {
@@ -10,6 +12,7 @@ Network::Network(const NetworkPlan& plan, std::vector<NodeId> nodes, const Rando
       transmitter_free_(side_) {
     for (const Condition& condition : plan_.conditions)
         add(condition);
+    std::ranges::sort(plan_.lost);
 }
 
 std::size_t Network::index_of(NodeId from, NodeId to) const { return from * side_ + to; }
@@ -48,6 +51,7 @@ void Network::heal() {
         one.cuts = 0;
     conditions_.clear();
     lose_.clear();
+    plan_.lost.clear();
     kept_wanted_.clear();
     kept_.clear();
 }
@@ -123,6 +127,11 @@ std::vector<Datagram> Network::release_kept(NodeId to) {
     return released;
 }
 
+// From the same sender, with a good seal, of the same type, and no packet at all.
+Datagram Network::meaningless(const Datagram& datagram) {
+    return {datagram.from, datagram.type, reseal_without_meaning(datagram.bytes)};
+}
+
 Bytes Network::flipped(const Bytes& bytes) {
     WritableBytes damaged(bytes.size());
     std::ranges::copy(bytes.span(), damaged.data());
@@ -147,13 +156,33 @@ void Network::transmit(Instant now,
     }
     for (const NodeId receiver : to)
         send_one(departs, datagram, receiver, arrivals);
+    loop_back(departs, datagram, arrivals);
+}
+
+// A switch that loops, a multicast socket that hears itself: now or much later.
+void Network::loop_back(Instant departs,
+                        const Datagram& datagram,
+                        std::vector<Scheduled>& arrivals) {
+    for (const InForce& trouble : conditions_) {
+        const Condition& condition = trouble.condition;
+        if (condition.looped == 0 || (condition.types & mask_of(datagram.type)) == 0) continue;
+        if (condition.from != 0 && condition.from != datagram.from) continue;
+        if (!chance_.chance(condition.looped)) continue;
+        const bool late = condition.hold_back > 0;
+        const Duration after =
+            late ? chance_.between(Duration{}, condition.hold_back_for) : base_delay();
+        arrivals.push_back({departs + after, {datagram.from, datagram, late}});
+    }
 }
 
 void Network::send_one(Instant departs,
                        const Datagram& datagram,
                        NodeId to,
                        std::vector<Scheduled>& arrivals) {
-    if (!connected(datagram.from, to) || swallowed(datagram, to)) {
+    const std::uint64_t number = ++link(datagram.from, to).packets;
+    const LostPacket name{datagram.from, to, number};
+    if (!connected(datagram.from, to) || swallowed(datagram, to) ||
+        std::ranges::binary_search(plan_.lost, name)) {
         ++lost_;
         return;
     }
@@ -162,11 +191,13 @@ void Network::send_one(Instant departs,
     bool in_order = true;
     std::optional<Duration> again; // a second copy, so much later
     bool late = false;
+    bool nonsense = false;
     for (InForce& trouble : conditions_) {
         const Condition& condition = trouble.condition;
         if (!concerns(condition, datagram, to)) continue;
         if (lost_in(trouble, datagram, to)) {
             ++lost_;
+            lost_by_chance_.push_back(name);
             return;
         }
         extra += condition.slower + chance_.between(Duration{}, condition.slower_by_chance);
@@ -185,12 +216,14 @@ void Network::send_one(Instant departs,
         if (chance_.chance(condition.corrupt)) sent.bytes = flipped(sent.bytes);
         if (chance_.chance(condition.truncate))
             sent.bytes = sent.bytes.slice(0, chance_.below(sent.bytes.size()));
+        if (chance_.chance(condition.malformed)) nonsense = true;
     }
     Instant at = departs + base_delay() + extra;
     Instant& last = link(datagram.from, to).last_arrival;
     if (in_order) last = at = std::max(at, last + Duration{1});
     // An old packet comes only then, or a second time then.
     if (!late || chance_.chance(0.5)) arrivals.push_back({at, {to, sent, false}});
+    if (nonsense) arrivals.push_back({at, {to, meaningless(sent), false}});
     if (again) arrivals.push_back({at + *again, {to, std::move(sent), late}});
 }
 

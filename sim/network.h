@@ -65,10 +65,14 @@ public:
 
     [[nodiscard]] std::uint64_t lost() const { return lost_; }
 
+    // What conditions have lost, by their place on their links: enough to lose the same again.
+    [[nodiscard]] const std::vector<LostPacket>& lost_by_chance() const { return lost_by_chance_; }
+
 private:
     struct Link {
         std::uint32_t cuts = 0;
-        Instant last_arrival{}; // keeps order
+        std::uint64_t packets = 0; // so far
+        Instant last_arrival{};    // keeps order
     };
 
     struct InForce {
@@ -90,6 +94,8 @@ private:
     [[nodiscard]] static bool
     concerns(const Condition& condition, const Datagram& datagram, NodeId to);
     [[nodiscard]] Bytes flipped(const Bytes& bytes);
+    [[nodiscard]] static Datagram meaningless(const Datagram& datagram);
+    void loop_back(Instant departs, const Datagram& datagram, std::vector<Scheduled>& arrivals);
 
     NetworkPlan plan_;
     std::vector<NodeId> nodes_;
@@ -103,6 +109,7 @@ private:
     std::vector<KeepForEntry> kept_wanted_;
     std::vector<Arrival> kept_;
     std::uint64_t lost_ = 0;
+    std::vector<LostPacket> lost_by_chance_;
 };
 
 } // namespace sim

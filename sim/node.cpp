@@ -45,10 +45,12 @@ std::optional<trace::Life> Node::life_of(std::uint32_t incarnation) const {
 
 // -- birth and death
 
-void Node::begin() {
+void Node::begin(NodeId number) {
     if (running() || beginning_) return;
     beginning_ = true;
+    broken_ = false;
     ++generation_;
+    disk_.back_up();
     const auto& read = disk_.record();
     // A virtual millisecond counts as a second of the calendar: whoever loses its identity later
     // has a larger one, as in the real world, on whatever node.
@@ -56,7 +58,7 @@ void Node::begin() {
     const membership::StableRecord record =
         read ? membership::next_life(*read)
              : membership::new_identity(epoch_seconds + milliseconds + generation_);
-    identity_ = {.self = {plan_.id, record.incarnation},
+    identity_ = {.self = {number == 0 ? plan_.id : number, record.incarnation},
                  .high_ring_seq = read ? read->ring_seq_lease : record.ring_seq_lease,
                  .ring_seq_lease = record.ring_seq_lease,
                  .challenge = chance_.next() | 1,
@@ -114,6 +116,13 @@ void Node::ask_to_leave() {
 void Node::leave() {
     pending_.emplace_back(membership::LeaveRequested{});
     if (!performing_) within([] {});
+}
+
+// A clock that jumps makes timers due, or puts them off.
+void Node::jump_clock(Duration by) {
+    plan_.clock.offset += by;
+    armed_.reset();
+    arm();
 }
 
 // -- pauses
@@ -176,6 +185,12 @@ bool Node::read_one() {
 void Node::open(const Datagram& datagram) {
     std::optional<Opened> opened = sim::open(datagram.bytes);
     if (!opened) return world_.measures().on_refused();
+    // As in net/: our own name, authentic, and not of this process.
+    if (opened->envelope.sender == processor_->self() && opened->envelope.boot_nonce != boot_nonce_)
+        return within([&] {
+            stop_as_broken(fmt::format("nodes {} and {} both run as {}", datagram.from, plan_.id,
+                                       describe_fully(processor_->self())));
+        });
     if (opened->envelope.type == PacketType::leave)
         if (const auto packet = decode(PacketType::leave, opened->body))
             within([&] { application_->on_leave_noticed(std::get<Leave>(*packet).leaver.node); });

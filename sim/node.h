@@ -37,7 +37,9 @@ public:
 
     // -- what happens to it
 
-    void begin(); // a new life: writes the record, and starts when that is durable
+    // A new life: writes the record, and starts when that is durable. `number`: of its
+    // configuration, if that is wrong.
+    void begin(NodeId number = 0);
     void crash();
     void pause();
     void resume();
@@ -48,7 +50,11 @@ public:
 
     void lose_disk() { disk_.lose_everything(); }
 
+    void restore_old_disk() { disk_.restore_old_backup(); }
+
     void slow_down(double factor) { slowness_ = factor; }
+
+    void jump_clock(Duration by);
 
     void ask_to_leave();
 
@@ -62,6 +68,9 @@ public:
     [[nodiscard]] bool running() const { return processor_ != nullptr; }
 
     [[nodiscard]] bool beginning() const { return beginning_; }
+
+    // It has stopped with an error, and waits for its operator.
+    [[nodiscard]] bool broken() const { return broken_; }
 
     // It was asked to leave and has not done so yet.
     [[nodiscard]] bool leaving() const { return leaving_; }
@@ -115,6 +124,7 @@ private:
         Datagram pop();
     };
 
+    void stop_as_broken(const std::string& why);
     void start_life(); // the record is durable
     [[nodiscard]] bool read_one();
     void open(const Datagram& datagram); // checks the seal, steps the processor
@@ -176,6 +186,7 @@ private:
     bool token_first_ = false;
     bool paused_ = false;
     bool leaving_ = false;
+    bool broken_ = false;
     Instant paused_at_{};
     std::uint32_t disk_done_meanwhile_ = 0; // writes that became durable in a pause
     Instant busy_until_{};

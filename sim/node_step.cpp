@@ -107,7 +107,14 @@ void Node::perform(const membership::Left&) {
     dying_ = true;
 }
 
-void Node::perform(const membership::Broken& broken) { violated("broken", broken.why); }
+void Node::perform(const membership::Broken& broken) { stop_as_broken(broken.why); }
+
+void Node::stop_as_broken(const std::string& why) {
+    if (!world_.plan().may_break) violated("broken", why);
+    narrate("refuses to go on: " + why);
+    world_.measures().on_broken();
+    dying_ = broken_ = true;
+}
 
 void Node::send(const Packet& packet, std::span<const NodeId> to) {
     const Envelope envelope{

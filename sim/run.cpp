@@ -61,7 +61,7 @@ Outcome run(const Scenario& scenario, std::uint64_t seed, const RunOptions& opti
         trace = std::make_unique<TraceFile>(options.trace_file);
         listeners.push_back(trace.get());
     }
-    if (options.story != nullptr) listeners.push_back(options.story);
+    listeners.insert(listeners.end(), options.listeners.begin(), options.listeners.end());
     World world(plan, seed, *applications, listeners);
     Outcome outcome;
     try {
@@ -81,6 +81,7 @@ Outcome run(const Scenario& scenario, std::uint64_t seed, const RunOptions& opti
     outcome.delivered = static_cast<std::uint64_t>(outcome.measures["delivered"]);
     outcome.rings = static_cast<std::uint64_t>(outcome.measures["rings"]);
     outcome.coverage = world.coverage();
+    outcome.lost_by_chance = std::as_const(world).network().lost_by_chance();
     return outcome;
 }
 

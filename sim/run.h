@@ -13,7 +13,7 @@ namespace sim {
 struct RunOptions {
     std::uint32_t nodes = 0; // 0: as the scenario says
     std::string trace_file;  // empty: none
-    Listener* story = nullptr;
+    std::vector<Listener*> listeners = {};
 };
 
 struct Outcome {
@@ -27,6 +27,7 @@ struct Outcome {
     std::uint64_t rings = 0;
     std::map<std::string, double> measures;
     membership::Coverage coverage;
+    std::vector<LostPacket> lost_by_chance; // enough to lose the same packets without chance
 };
 
 // Throws std::runtime_error if the trace file cannot be written.

@@ -49,6 +49,16 @@ struct Condition {
     double truncate = 0;         // the end is missing
     Duration slower{};           // every packet takes longer by this
     Duration slower_by_chance{}; // and by up to this
+    double looped = 0;           // the sender hears it, too: a loop in the network
+    double malformed = 0; // an authentic packet without meaning comes behind it: a buggy member
+};
+
+// One packet by its place on its link.
+struct LostPacket {
+    NodeId from = 0, to = 0;
+    std::uint64_t number = 1;
+
+    friend auto operator<=>(const LostPacket&, const LostPacket&) = default;
 };
 
 struct NetworkPlan {
@@ -57,6 +67,7 @@ struct NetworkPlan {
     std::size_t socket_packets = 8192;
     bool unreachable_told = false;     // the host of a dead process answers (PeerUnreachable)
     std::vector<Condition> conditions; // in force until the heal
+    std::vector<LostPacket> lost;      // these, whatever chance says
 };
 
 // -- the processes
@@ -136,6 +147,7 @@ struct Trigger {
 enum class DiskFate : std::uint8_t {
     kept, // what was synced is there
     lost, // empty: the node comes back under a new identity
+    old,  // what was there before the life before this one: somebody has restored a backup
 };
 
 // Where in the actions of the step that triggers it a crash comes.
@@ -203,6 +215,12 @@ struct LeaveCleanly {
 
 struct StartNode {
     NodeId node = 0;
+    NodeId number = 0; // what it believes to be, if that is not its own number
+};
+
+struct ClockJump { // its monotonic clock does what it never should
+    NodeId node = 0;
+    Duration by{};
 };
 
 using Effect = std::variant<Crash,
@@ -217,13 +235,17 @@ using Effect = std::variant<Crash,
                             StopConsuming,
                             Say,
                             LeaveCleanly,
-                            StartNode>;
+                            StartNode,
+                            ClockJump>;
 
 struct Step {
     Duration at{};                  // since the beginning
     std::optional<Trigger> trigger; // then not at `at`, but from then on when this happens
     Effect effect;
     Duration lasting{}; // then it is undone (a crashed node restarts); 0: only by the heal
+    // Names the chance that this step draws from, so that it does the same whatever other steps
+    // there are (shrink.h). 0: draw() numbers it.
+    std::uint32_t lot = 0;
 };
 
 // Random faults on top: each kind that is allowed is switched on or off by the seed (swarm).
@@ -234,7 +256,7 @@ struct SwarmPlan {
     bool old_packets = true, corruption = true, delays = true, partitions = true, cuts = true;
     bool crashes = true, disk_faults = true, pauses = true, hunters = true, leaves = true;
     bool slow_nodes = true, slow_consumers = true, clocks = true, small_buffers = true;
-    bool settings = true, workload = true;
+    bool settings = true, workload = true, loops = true, malformed = true;
 };
 
 // -- what must come of it
@@ -266,6 +288,8 @@ struct Scenario {
     Duration faults_for = 2s; // the fault phase, from the beginning
     double leave_dead = 0;    // chance that a process which is down at the heal stays down
     bool heal = true;         // else the run ends with the fault phase, and liveness is not judged
+    bool may_break = false;   // a processor that refuses to go on is an outcome, not a violation
+    std::uint64_t seed = 0;   // to play it with, if nobody says another; 0: 1
     Expectation expect;
 };
 

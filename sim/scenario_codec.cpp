@@ -8,8 +8,9 @@
 #include <google/protobuf/text_format.h>
 
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <fstream>
-#include <map>
 #include <sstream>
 #include <stdexcept>
 
@@ -31,7 +32,7 @@ public:
 // What is wrong with a file that parsed; parse_scenario adds whose it is.
 [[noreturn]] void refuse(const std::string& what) { throw std::runtime_error(what); }
 
-Duration milliseconds(double value) { return Duration{static_cast<Duration::rep>(value * 1e6)}; }
+Duration milliseconds(double value) { return Duration{std::llround(value * 1e6)}; }
 
 // Takes over what the file says, and only that.
 template <class Value, class Target>
@@ -66,7 +67,9 @@ Condition condition(const proto::Condition& file) {
                      .corrupt = file.corrupt(),
                      .truncate = file.truncate(),
                      .slower = milliseconds(file.slower()),
-                     .slower_by_chance = milliseconds(file.slower_by_chance())};
+                     .slower_by_chance = milliseconds(file.slower_by_chance()),
+                     .looped = file.looped(),
+                     .malformed = file.malformed()};
     take(file.burst_end() > 0, file.burst_end(), result.burst_end);
     take_time(file.reorder_by() > 0, file.reorder_by(), result.reorder_by);
     take_time(file.hold_back_for() > 0, file.hold_back_for(), result.hold_back_for);
@@ -82,6 +85,8 @@ void take_network(const proto::Network& file, NetworkPlan& network) {
     network.unreachable_told = file.unreachable_told();
     for (const proto::Condition& one : file.conditions())
         network.conditions.push_back(condition(one));
+    for (const proto::LostPacket& one : file.lost())
+        network.lost.push_back({one.from(), one.to(), one.number()});
 }
 
 void take_nodes(const proto::Nodes& file, NodePlan& nodes) {
@@ -92,6 +97,7 @@ void take_nodes(const proto::Nodes& file, NodePlan& nodes) {
     nodes.clock_offset_max = milliseconds(file.clock_offset_max());
     take_time(file.clock_granularity() > 0, file.clock_granularity(), nodes.clock_granularity);
     take_time(file.has_fsync(), file.fsync(), nodes.fsync);
+    nodes.settings_spread = file.settings_spread();
 }
 
 void take_talk(const proto::Talk& file, TalkPlan& talk) {
@@ -205,7 +211,9 @@ Effect effect(const proto::Step& file) {
     switch (file.effect_case()) {
     case proto::Step::kCrash:
         return Crash{.node = file.crash().node(),
-                     .disk = file.crash().disk_lost() ? DiskFate::lost : DiskFate::kept,
+                     .disk = file.crash().disk_lost()  ? DiskFate::lost
+                             : file.crash().disk_old() ? DiskFate::old
+                                                       : DiskFate::kept,
                      .point = crash_point(file.crash().point())};
     case proto::Step::kPause:
         return Pause{file.pause().node()};
@@ -230,7 +238,9 @@ Effect effect(const proto::Step& file) {
     case proto::Step::kLeave:
         return LeaveCleanly{file.leave().node()};
     case proto::Step::kStart:
-        return StartNode{file.start().node()};
+        return StartNode{file.start().node(), file.start().number()};
+    case proto::Step::kClockJump:
+        return ClockJump{file.clock_jump().node(), milliseconds(file.clock_jump().by())};
     case proto::Step::EFFECT_NOT_SET:
         break;
     }
@@ -241,7 +251,8 @@ Step step(const proto::Step& file) {
     Step result{.at = milliseconds(file.at()),
                 .trigger = {},
                 .effect = effect(file),
-                .lasting = milliseconds(file.lasting())};
+                .lasting = milliseconds(file.lasting()),
+                .lot = file.lot()};
     if (file.has_trigger()) result.trigger = trigger(file.trigger());
     return result;
 }
@@ -249,33 +260,10 @@ Step step(const proto::Step& file) {
 void take_swarm(const proto::Swarm& file, SwarmPlan& swarm) {
     swarm.enabled = true;
     take(file.has_intensity(), file.intensity(), swarm.intensity);
-    const std::map<std::string, bool*> kinds = {
-        {"loss", &swarm.loss},
-        {"bursts", &swarm.bursts},
-        {"selective_loss", &swarm.selective_loss},
-        {"duplication", &swarm.duplication},
-        {"reordering", &swarm.reordering},
-        {"old_packets", &swarm.old_packets},
-        {"corruption", &swarm.corruption},
-        {"delays", &swarm.delays},
-        {"partitions", &swarm.partitions},
-        {"cuts", &swarm.cuts},
-        {"crashes", &swarm.crashes},
-        {"disk_faults", &swarm.disk_faults},
-        {"pauses", &swarm.pauses},
-        {"hunters", &swarm.hunters},
-        {"leaves", &swarm.leaves},
-        {"slow_nodes", &swarm.slow_nodes},
-        {"slow_consumers", &swarm.slow_consumers},
-        {"clocks", &swarm.clocks},
-        {"small_buffers", &swarm.small_buffers},
-        {"settings", &swarm.settings},
-        {"workload", &swarm.workload},
-    };
     for (const std::string& kind : file.without()) {
-        const auto found = kinds.find(kind);
-        if (found == kinds.end()) refuse(fmt::format("swarm knows no kind \"{}\"", kind));
-        *found->second = false;
+        const auto found = std::ranges::find(swarm_kinds(), kind, &SwarmKind::name);
+        if (found == swarm_kinds().end()) refuse(fmt::format("swarm knows no kind \"{}\"", kind));
+        swarm.*(found->allowed) = false;
     }
 }
 
@@ -314,6 +302,8 @@ Scenario scenario(const proto::Scenario& file) {
     take_time(file.has_faults_for(), file.faults_for(), result.faults_for);
     result.leave_dead = file.leave_dead();
     result.heal = !file.without_heal();
+    result.may_break = file.may_break();
+    result.seed = file.seed();
     take_expectation(file.expect(), result.expect);
     if (const auto wrong = result.settings.validate()) refuse("settings: " + *wrong);
     return result;
@@ -322,6 +312,35 @@ Scenario scenario(const proto::Scenario& file) {
 fs::path directory() { return SIM_SCENARIOS; }
 
 } // namespace
+
+std::span<const SwarmKind> swarm_kinds() {
+    static constexpr auto kinds = std::to_array<SwarmKind>({
+        {"loss", &SwarmPlan::loss},
+        {"bursts", &SwarmPlan::bursts},
+        {"selective_loss", &SwarmPlan::selective_loss},
+        {"duplication", &SwarmPlan::duplication},
+        {"reordering", &SwarmPlan::reordering},
+        {"old_packets", &SwarmPlan::old_packets},
+        {"corruption", &SwarmPlan::corruption},
+        {"delays", &SwarmPlan::delays},
+        {"partitions", &SwarmPlan::partitions},
+        {"cuts", &SwarmPlan::cuts},
+        {"crashes", &SwarmPlan::crashes},
+        {"disk_faults", &SwarmPlan::disk_faults},
+        {"pauses", &SwarmPlan::pauses},
+        {"hunters", &SwarmPlan::hunters},
+        {"leaves", &SwarmPlan::leaves},
+        {"slow_nodes", &SwarmPlan::slow_nodes},
+        {"slow_consumers", &SwarmPlan::slow_consumers},
+        {"clocks", &SwarmPlan::clocks},
+        {"small_buffers", &SwarmPlan::small_buffers},
+        {"settings", &SwarmPlan::settings},
+        {"workload", &SwarmPlan::workload},
+        {"loops", &SwarmPlan::loops},
+        {"malformed", &SwarmPlan::malformed},
+    });
+    return kinds;
+}
 
 Scenario parse_scenario(const std::string& text, const std::string& where) {
     proto::Scenario file;

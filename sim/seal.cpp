@@ -1,5 +1,8 @@
 #include "sim/seal.h"
 
+#include <algorithm>
+#include <cstring>
+
 namespace sim {
 
 namespace {
@@ -23,6 +26,19 @@ seal(const Packet& packet, const Envelope& envelope, std::size_t body_max, Block
     std::memcpy(bytes.data() + sealed, &tag, insecure_tag_size);
     const Bytes datagram = bytes.freeze(sealed + insecure_tag_size);
     return Sealed{datagram, datagram.slice(envelope_size, *size)};
+}
+
+Bytes reseal_without_meaning(const Bytes& datagram) {
+    constexpr std::size_t nonsense_size = 3;
+    const std::size_t sealed = envelope_size + nonsense_size;
+    if (datagram.size() < sealed + insecure_tag_size) return datagram;
+    WritableBytes bytes(sealed + insecure_tag_size);
+    std::ranges::copy(datagram.span().first(envelope_size), bytes.data());
+    // Too short for a data packet, and no tag of any Protobuf message: field 0, wire type 7.
+    std::fill_n(bytes.data() + envelope_size, nonsense_size, std::uint8_t{7});
+    const std::uint32_t tag = crc32c({bytes.data(), sealed});
+    std::memcpy(bytes.data() + sealed, &tag, insecure_tag_size);
+    return bytes.freeze(sealed + insecure_tag_size);
 }
 
 std::optional<Opened> open(const Bytes& datagram) {

@@ -5,22 +5,26 @@
 #include "sim/world.h"
 
 #include <cstdio>
+#include <functional>
 
 namespace sim {
 
 class Story final : public Listener {
 public:
+    // Takes the story line by line.
+    using Teller = std::function<void(Instant at, const std::string& line)>;
+
     // `packets`: tell of every packet that is sent, too.
-    Story(std::FILE* out, bool packets) : out_(out), packets_(packets) {}
+    Story(Teller teller, bool packets) : tell_(std::move(teller)), packets_(packets) {}
+
+    Story(std::FILE* out, bool packets);
 
     void on_event(const trace::Event& event) override;
     void on_note(Instant at, const std::string& line) override;
     void on_packet(Instant at, NodeId from, NodeId to, const Packet& packet) override;
 
 private:
-    void tell(Instant at, const std::string& line);
-
-    std::FILE* out_;
+    Teller tell_;
     bool packets_;
     std::map<trace::Life, std::uint64_t> delivered_; // since its last configuration
 };

@@ -81,6 +81,7 @@ private:
         if (chance.chance(0.3))
             settings.body_max = chance.between(std::uint64_t{1200}, std::uint64_t{8900});
         if (chance.chance(0.3)) settings.backoff_max = settings.backoff_base * 2;
+        if (chance.chance(0.2)) plan_.nodes.settings_spread = chance.between(0.0, 1.0);
     }
 
     void draw_talk() {
@@ -158,6 +159,10 @@ private:
         if (on("corruption", allowed_.corruption))
             conditions.push_back({.corrupt = chance.log_between(0.001, 0.1),
                                   .truncate = chance.log_between(0.001, 0.05)});
+        if (on("loops", allowed_.loops))
+            conditions.push_back({.looped = chance.log_between(0.01, 0.3)});
+        if (on("malformed", allowed_.malformed))
+            conditions.push_back({.malformed = chance.log_between(0.001, 0.05)});
     }
 
     // Troubles that come and go.
@@ -186,6 +191,11 @@ private:
         if (on("pauses", allowed_.pauses))
             for (std::uint64_t left = some(3); left > 0; --left)
                 add(Pause{some_node()}, lasting(5, 1500));
+        if (on("clock jumps", allowed_.clocks))
+            for (std::uint64_t left = some(2); left > 0; --left) {
+                const Duration by = lasting(1, 90);
+                add(ClockJump{some_node(), faults_.chance(0.5) ? by : -by});
+            }
         if (on("leaves", allowed_.leaves))
             for (std::uint64_t left = some(2); left > 0; --left)
                 add(LeaveCleanly{some_node()}, lasting(50, 1000));
@@ -261,6 +271,11 @@ Scenario draw(const Scenario& scenario, std::uint64_t seed, std::uint32_t nodes)
     if (plan.swarm.enabled) {
         Drawer(plan, root).draw();
         plan.swarm.enabled = false;
+    }
+    std::uint32_t lot = 0;
+    for (Step& step : plan.steps) {
+        ++lot;
+        if (step.lot == 0) step.lot = lot;
     }
     return plan;
 }

@@ -23,6 +23,15 @@ std::vector<NodeId> numbered_up_to(std::uint32_t count) {
     return ids;
 }
 
+// Time-outs of a node that was configured otherwise than the rest (totem.md 9.2).
+Settings slower(Settings settings, double factor) {
+    if (factor == 1) return settings;
+    for (Duration* time : {&settings.token_loss, &settings.join, &settings.consensus,
+                           &settings.commit_wait, &settings.commit, &settings.probe})
+        *time = Duration{static_cast<Duration::rep>(static_cast<double>(time->count()) * factor)};
+    return settings;
+}
+
 } // namespace
 
 World::World(const Scenario& plan,
@@ -34,7 +43,7 @@ World::World(const Scenario& plan,
       packets_(datagram_max(plan.settings.body_max)), queue_(root_.split("order")),
       node_ids_(numbered_up_to(plan.nodes_max)),
       network_(plan.network, node_ids_, root_.split("network")),
-      white_box_(*this, plan.settings, plan.nodes_max), measures_(plan.nodes_max) {
+      white_box_(*this, plan.settings, plan.nodes_max, plan.may_break), measures_(plan.nodes_max) {
     make_nodes();
     faults_ = std::make_unique<Faults>(*this, root_.split("faults"));
 }
@@ -47,7 +56,9 @@ void World::make_nodes() {
         Random chance = root_.split("node", id);
         const NodePlan& nodes = plan_.nodes;
         Node::Plan plan{.id = id,
-                        .settings = plan_.settings,
+                        .settings =
+                            slower(plan_.settings,
+                                   1 + nodes.settings_spread * chance.split("settings").fraction()),
                         .clock = {.offset = chance.between(Duration{}, nodes.clock_offset_max),
                                   .rate = 1.0 + nodes.clock_drift * chance.between(-1.0, 1.0),
                                   .granularity = nodes.clock_granularity},
@@ -100,7 +111,7 @@ void World::calm() {
     for (const NodeId id : node_ids_) {
         node(id).resume();
         if (node(id).leaving()) node(id).crash(); // it has had its time
-        if (!node(id).running() && !node(id).beginning()) down.push_back(id);
+        if (!node(id).running() && !node(id).beginning() && !node(id).broken()) down.push_back(id);
     }
     for (const NodeId id : down) {
         // Somebody must be left, or there is nothing to judge.
@@ -211,6 +222,8 @@ void World::happen(Arrival& arrival) {
 void World::transmit(const Datagram& datagram, std::span<const NodeId> to) {
     arrivals_.clear();
     network_.transmit(now(), datagram, to, arrivals_);
+    for (Listener* listener : listeners_)
+        listener->on_transmitted(now(), datagram, to, arrivals_);
     for (Network::Scheduled& one : arrivals_)
         queue_.push(one.at, std::move(one.arrival));
 }
@@ -246,6 +259,11 @@ void World::note(const std::function<std::string()>& line) {
     const std::string text = line();
     for (Listener* listener : listeners_)
         listener->on_note(now(), text);
+}
+
+void World::mark(const Fault& fault) {
+    for (Listener* listener : listeners_)
+        listener->on_fault(now(), fault);
 }
 
 void World::mix(std::uint64_t value) {
@@ -289,7 +307,11 @@ void World::delivering(const Node& node, const Configuration& configuration) {
     white_box_.delivering(*node.processor(), configuration);
 }
 
-void World::interrupted(const Node& node) { measures_.on_interrupted(node.who(), now()); }
+void World::interrupted(const Node& node) {
+    measures_.on_interrupted(node.who(), now());
+    for (Listener* listener : listeners_)
+        listener->on_interrupted(now(), node.id());
+}
 
 void World::retire(const membership::Processor& processor) {
     for (std::size_t row = 0; row < membership::Coverage::rows; ++row)

@@ -15,6 +15,14 @@ namespace sim {
 
 class Faults;
 
+// A fault of the plan that strikes now, for pictures.
+struct Fault {
+    std::string kind; // one word: "crash", "partition", ...
+    std::vector<NodeId> nodes;
+    std::string text;
+    Duration lasting{}; // 0: nobody knows yet, at most until the heal
+};
+
 // Who listens: a trace file, a story, both or nobody.
 class Listener {
 public:
@@ -28,6 +36,19 @@ public:
     virtual void on_packet(Instant at, NodeId from, NodeId to, const Packet& packet) {
         (void)at, (void)from, (void)to, (void)packet;
     }
+
+    // What becomes of the packet of the last on_packet; who is not among the arrivals never gets
+    // it.
+    virtual void on_transmitted(Instant at,
+                                const Datagram& datagram,
+                                std::span<const NodeId> to,
+                                const std::vector<Network::Scheduled>& arrivals) {
+        (void)at, (void)datagram, (void)to, (void)arrivals;
+    }
+
+    virtual void on_fault(Instant at, const Fault& fault) { (void)at, (void)fault; }
+
+    virtual void on_interrupted(Instant at, NodeId node) { (void)at, (void)node; }
 };
 
 class World final : public Population {
@@ -68,6 +89,8 @@ public:
     // `line` is called only if somebody listens.
     void note(const std::function<std::string()>& line);
 
+    void mark(const Fault& fault);
+
     // -- what nodes report: the white box, the hunters and the measures listen
 
     void stepping(const Node& node, const membership::Event& event);
@@ -88,6 +111,8 @@ public:
     // -- what came of it
 
     [[nodiscard]] const Checker& checker() const { return checker_; }
+
+    [[nodiscard]] const Network& network() const { return network_; }
 
     [[nodiscard]] Measures& measures() { return measures_; }
 

@@ -52,10 +52,13 @@ std::size_t WhiteBox::PlaceHash::operator()(const std::pair<RingId, std::uint64_
     return digest.value();
 }
 
-WhiteBox::WhiteBox(const Population& population, const Settings& settings, std::size_t nodes)
+WhiteBox::WhiteBox(const Population& population,
+                   const Settings& settings,
+                   std::size_t nodes,
+                   bool mistakes)
     : population_(population), packets_max_(0),
       // One message always fits an empty queue, however large it is.
-      queue_bytes_max_(std::max(settings.queue_bytes_max, message_size_max)) {
+      queue_bytes_max_(std::max(settings.queue_bytes_max, message_size_max)), mistakes_(mistakes) {
     for (std::size_t members = 1; members <= nodes; ++members) {
         const std::size_t one_ring = settings.held_max_for(members);
         packets_max_ = std::max(packets_max_, 2 * one_ring); // the installed and the candidate
@@ -103,7 +106,8 @@ void WhiteBox::judge_alone(const Processor& processor, const View& view, Watched
             "forgets what is not known to be safe and delivered");
     require(view.safe_upto <= view.my_aru, "W4", "calls safe what it lacks itself");
     require(view.delivered <= view.high_seq, "W4", "delivered what it never had");
-    require(view.high_ring_seq >= watched.high_ring_seq, "W9", "forgets the highest ring number");
+    require(view.high_ring_seq >= watched.high_ring_seq || mistakes_, "W9",
+            "forgets the highest ring number");
     const auto bounded = [&](std::size_t held, std::size_t most, const char* what) {
         if (held > most)
             throw Violation{"P24", fmt::format("processor {} holds {} {}, at most {} are promised",

@@ -26,7 +26,12 @@ public:
 
 class WhiteBox {
 public:
-    WhiteBox(const Population& population, const Settings& settings, std::size_t nodes);
+    // `mistakes`: an operator may start two processes under one name, one after or beside the
+    // other, so a name is not one process's.
+    WhiteBox(const Population& population,
+             const Settings& settings,
+             std::size_t nodes,
+             bool mistakes = false);
 
     // After whatever a processor did: its numbers, alone and against the others'.
     void look(const membership::Processor& processor);
@@ -74,6 +79,7 @@ private:
     std::unordered_map<std::pair<RingId, std::uint64_t>, Sent, PlaceHash> tokens_;  // by token_seq
     std::unordered_map<std::pair<RingId, std::uint64_t>, Sent, PlaceHash> packets_; // by seq
     std::map<std::pair<RingId, RingId>, Sent> recovered_; // by (old ring, new ring)
+    bool mistakes_;
 };
 
 } // namespace sim
