@@ -81,7 +81,8 @@ private:
         if (chance.chance(0.3))
             settings.body_max = chance.between(std::uint64_t{1200}, std::uint64_t{8900});
         if (chance.chance(0.3)) settings.backoff_max = settings.backoff_base * 2;
-        if (chance.chance(0.2)) plan_.nodes.settings_spread = chance.between(0.0, 1.0);
+        if (chance.chance(0.2) && !clocks_are_trusted())
+            plan_.nodes.settings_spread = chance.between(0.0, 1.0);
     }
 
     void draw_talk() {
@@ -118,6 +119,10 @@ private:
         records.digest_interval = static_cast<std::uint64_t>(chance.log_between(8, 500));
         records.freeze_after = span(chance.log_between(20, 300));
     }
+
+    // The record service relies on clocks that drift at most, and on time-outs that are the same
+    // everywhere: its period of notice is computed from them.
+    [[nodiscard]] bool clocks_are_trusted() const { return plan_.application == "records"; }
 
     void draw_clocks() {
         Random chance = root_.split("swarm clocks");
@@ -191,7 +196,7 @@ private:
         if (on("pauses", allowed_.pauses))
             for (std::uint64_t left = some(3); left > 0; --left)
                 add(Pause{some_node()}, lasting(5, 1500));
-        if (on("clock jumps", allowed_.clocks))
+        if (on("clock jumps", allowed_.clocks) && !clocks_are_trusted())
             for (std::uint64_t left = some(2); left > 0; --left) {
                 const Duration by = lasting(1, 90);
                 add(ClockJump{some_node(), faults_.chance(0.5) ? by : -by});
