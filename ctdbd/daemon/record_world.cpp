@@ -449,6 +449,16 @@ bool RecordWorld::turn_is_over(const RecordName& record, Turn& turn) {
 
 // -- vacuuming
 
+// Candidates stay in the order in which they are due: all that were due later are due together.
+void RecordWorld::tune(std::chrono::seconds vacuum_interval, std::size_t lock_helpers_max) {
+    settings_.vacuum_interval = vacuum_interval;
+    settings_.locks.helpers_max = lock_helpers_max;
+    const auto latest = Clock::now() + vacuum_interval;
+    for (auto& candidate : candidates_)
+        candidate.due = std::min(candidate.due, latest);
+    if (!candidates_.empty()) look_at_candidates();
+}
+
 void RecordWorld::schedule_for_deletion(const RecordName& record) {
     candidates_.push_back({Clock::now() + settings_.vacuum_interval, record});
     if (candidates_.size() == 1) look_at_candidates();

@@ -50,11 +50,8 @@ public:
     RecordWorld(const RecordWorld&) = delete;
     RecordWorld& operator=(const RecordWorld&) = delete;
 
-    // What may be tuned while we run; holds for what begins from now on.
-    void tune(std::chrono::seconds vacuum_interval, std::size_t lock_helpers_max) {
-        settings_.vacuum_interval = vacuum_interval;
-        settings_.locks.helpers_max = lock_helpers_max;
-    }
+    // What may be tuned while we run. Who waits to be vacuumed never waits longer than is said now.
+    void tune(std::chrono::seconds vacuum_interval, std::size_t lock_helpers_max);
 
     // -- files. Throws TdbError.
     void open(DatabaseId id, const std::string& name, TdbOptions options);
