@@ -1,5 +1,5 @@
 // Scenario files: Protobuf text to and from a plain Scenario. Reading is in scenario_codec.cpp,
-// writing in scenario_writer.cpp; no other place in the simulator knows generated types.
+// writing in scenario_text_codec.cpp; no other place in the simulator knows generated types.
 #pragma once
 
 #include "sim/scenario.h"
