@@ -55,7 +55,7 @@ private:
         case 7:
             return order_theirs();
         case 8:
-            return deliver(in_.one_of(everybody), in_.some_bytes(60));
+            return deliver(another(), in_.some_bytes(60));
         case 9:
         case 10:
             return store();
@@ -118,10 +118,16 @@ private:
         deliver(self, std::move(payload));
     }
 
+    // Nobody can speak in our name: what bears it we have said.
+    ProcessorId another() {
+        const ProcessorId id = in_.one_of(everybody);
+        return id == self ? everybody.front() : id;
+    }
+
     // The others say what we said, for that is what they would say in our place; or nearly that.
     void order_theirs() {
         if (said_.empty()) return;
-        const ProcessorId from = in_.one_of(everybody);
+        const ProcessorId from = another();
         std::string payload(said_[in_.number(0, said_.size() - 1)].view());
         if (in_.chance(64) && !payload.empty())
             payload[in_.number(0, payload.size() - 1)] ^= char(in_.byte());
