@@ -127,6 +127,9 @@ void Protocol::commit_completed(Recovery& at, CommitToken&& commit) {
 
 void Protocol::recovery_data(Recovery& at, ProcessorId from, DataPacket&& data) {
     if (!at.ring.has_member(from) || !at.ring.has_member(data.origin)) return malformed();
+    // The representative makes the first token: before it, nobody gave a packet its place.
+    const bool token_was_here = at.ring.last_token_seq() != TokenSeq{};
+    if (at.ring.we_represent() && !token_was_here) return malformed();
     std::optional<DataPacket> old;
     if (data.wrapped) {
         auto unwrapped = unwrap(data);
