@@ -91,9 +91,6 @@ constexpr auto impossible = std::to_array<Impossible>({
     {14, R, by_candidates},
     {18, C, by_candidates},
     {18, R, by_candidates},
-    {19, O,
-     "a commit token needs a JOIN of this session from each member; who is Operational has sent "
-     "none since it installed, and older ones are stale (row 13)"},
     {19, R,
      "whoever could begin anew has itself been in Recovery of this candidate (the representative "
      "enters it first), so the JOINs before it are stale (row 13)"},
