@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <chrono>
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <system_error>
@@ -26,6 +27,8 @@ using boost::system::error_code;
 constexpr int backlog = 100;
 // Answers that a client has not read: with more of them it is not listened to.
 constexpr std::size_t unread_bytes_max = 16u << 20;
+// Messages that a client has not read: with more of them it is hung up on, however few they are.
+constexpr std::size_t unread_messages_max = 256u << 20;
 constexpr std::size_t gathered_max = 64; // packets in one write
 
 void throw_last_error(const std::string& what) {
@@ -94,7 +97,7 @@ void Client::send(Bytes packet) {
 
 void Client::send_message(Bytes packet) {
     if (clients_ == nullptr) return;
-    if (queue_.size() > clients_->messages_max_) {
+    if (queue_.size() > clients_->messages_max_ || queue_bytes_ > unread_messages_max) {
         spdlog::error("client {} (pid {}) does not read its messages; it is disconnected", id_,
                       pid_);
         close();
@@ -194,6 +197,10 @@ void Clients::remove(Client& client) {
     error_code ignored;
     client.socket_.close(ignored);
     handler_->client_gone(client);
+    // What a client that never read made us keep belongs to the machine again, not to our heap.
+    const bool much = client.queue_bytes_ > unread_bytes_max;
+    client.queue_.clear();
+    if (much) malloc_trim(0);
 }
 
 void Clients::hold(bool held) {

@@ -50,7 +50,8 @@ public:
 
     // Answers are always queued.
     void send(Bytes packet);
-    // Disconnects it instead if too many packets wait already (MaxQueueDropMsg).
+    // Disconnects it instead if too many packets wait already (MaxQueueDropMsg), or 256 MiB of
+    // them.
     void send_message(Bytes packet);
 
     // What waits for it to read, in bytes.
