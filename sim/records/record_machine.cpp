@@ -32,7 +32,11 @@ void RecordMachine::open(DatabaseId db) {
     shut_files();
 }
 
-void RecordMachine::close(DatabaseId db) { files_.erase(db); }
+// The file goes, and what it kept.
+void RecordMachine::close(DatabaseId db) {
+    if (VolatileFile* const file = find(db)) file->wipe();
+    files_.erase(db);
+}
 
 VolatileFile* RecordMachine::find(DatabaseId db) {
     const auto found = files_.find(db);
@@ -42,7 +46,8 @@ VolatileFile* RecordMachine::find(DatabaseId db) {
 void RecordMachine::shut_files() {
     for (const auto& [db, file] : files_)
         file->shut(frozen_ || leaving_);
-    judge_.frozen(node_, frozen_ || leaving_);
+    // What a file keeps until its barrier has passed is given up already: nobody can get at it.
+    judge_.frozen(node_, frozen_ || leaving_ || files_to_reconcile_ > 0);
 }
 
 void RecordMachine::shut_for_good() {
@@ -296,6 +301,7 @@ void RecordMachine::reconciled(std::uint64_t round, const std::vector<RecordName
     if (round != reconciling_) return; // another state was loaded meanwhile
     missing_.insert(missing_.end(), missing.begin(), missing.end());
     if (--files_to_reconcile_ > 0) return;
+    shut_files();
     std::ranges::sort(missing_);
     ask_([&](Records& records, Outbox& out) { records.reconciled(missing_, out); });
     if (!frozen_) look_again_everywhere();
