@@ -18,9 +18,10 @@ using Hmac = std::array<std::uint8_t, crypto_auth_hmacsha256_BYTES>;
 Hmac hmac(std::span<const std::uint8_t> key,
           std::initializer_list<std::span<const std::uint8_t>> parts) {
     crypto_auth_hmacsha256_state state;
-    crypto_auth_hmacsha256_init(&state, key.data(), key.size());
+    constexpr std::uint8_t nothing = 0; // libsodium takes no null, not even for no bytes
+    crypto_auth_hmacsha256_init(&state, key.empty() ? &nothing : key.data(), key.size());
     for (const auto part : parts)
-        crypto_auth_hmacsha256_update(&state, part.data(), part.size());
+        if (!part.empty()) crypto_auth_hmacsha256_update(&state, part.data(), part.size());
     Hmac result;
     crypto_auth_hmacsha256_final(&state, result.data());
     sodium_memzero(&state, sizeof state);
