@@ -42,8 +42,10 @@ std::vector<std::string> Checker::last_lines() const {
 
 namespace {
 
+using Take = std::function<void(const trace::Event&)>;
+
 // Hands every line of a trace to `take`. A line that a SIGKILL cut off is none.
-void read_trace(const std::string& path, const std::function<void(trace::Event)>& take) {
+void read_trace(const std::string& path, const Take& take) {
     std::ifstream file(path);
     if (!file) throw std::runtime_error(fmt::format("cannot read {}", path));
     std::uint64_t number = 0;
@@ -57,14 +59,15 @@ void read_trace(const std::string& path, const std::function<void(trace::Event)>
     }
 }
 
-Judgement judge(const std::vector<trace::Event>& events) {
+// Judges the events that `feed` hands over, one by one: a trace may be larger than memory.
+Judgement judge(const std::function<void(const Take&)>& feed) {
     Checker checker;
     Judgement judgement;
     try {
-        for (const trace::Event& event : events) {
+        feed([&](const trace::Event& event) {
             ++judgement.events;
             checker.observe(event);
-        }
+        });
         checker.conclude();
     } catch (const Violation& violation) {
         judgement.violation = violation;
@@ -76,9 +79,7 @@ Judgement judge(const std::vector<trace::Event>& events) {
 } // namespace
 
 Judgement judge_trace_file(const std::string& path) {
-    std::vector<trace::Event> events;
-    read_trace(path, [&](const trace::Event& event) { events.push_back(event); });
-    return judge(events);
+    return judge([&](const Take& take) { read_trace(path, take); });
 }
 
 Judgement judge_live_traces(const std::vector<std::string>& paths) {
@@ -95,7 +96,7 @@ Judgement judge_live_traces(const std::vector<std::string>& paths) {
         });
     }
     std::ranges::stable_sort(events, {}, &trace::Event::at);
-    return judge(events);
+    return judge([&](const Take& take) { std::ranges::for_each(events, take); });
 }
 
 } // namespace sim
