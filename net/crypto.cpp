@@ -1,6 +1,7 @@
 #include "net/crypto.h"
 
 #include "base/check.h"
+#include "net/wide_aes.h"
 
 #include <sodium.h>
 
@@ -88,15 +89,19 @@ bool available(Cipher cipher) {
 
 struct Aead::State {
     Cipher cipher;
-    Secret key; // ChaCha20 works from the key itself
+    Secret key;                  // ChaCha20 works from the key itself
+    std::optional<WideAes> wide; // AES with the widest instructions, else:
     crypto_aead_aes256gcm_state aes;
 
     ~State() { sodium_memzero(&aes, sizeof aes); }
 };
 
-Aead::Aead(Cipher cipher, const Secret& key) : state_(new State{cipher, key, {}}) {
+Aead::Aead(Cipher cipher, const Secret& key, Width width) : state_(new State{cipher, key, {}, {}}) {
     base::check(available(cipher), "a cipher is used only where it is available");
-    if (cipher == Cipher::aes256_gcm)
+    if (cipher != Cipher::aes256_gcm) return;
+    if (width == Width::widest && WideAes::available())
+        state_->wide.emplace(key.bytes());
+    else
         crypto_aead_aes256gcm_beforenm(&state_->aes, key.bytes().data());
 }
 
@@ -110,6 +115,7 @@ void Aead::seal(std::span<std::uint8_t> body,
                 const Nonce& nonce) const {
     static_assert(crypto_aead_aes256gcm_ABYTES == 16);
     static_assert(crypto_aead_chacha20poly1305_ietf_ABYTES == 16);
+    if (state_->wide) return state_->wide->seal(body, tag, associated, nonce);
     if (state_->cipher == Cipher::aes256_gcm)
         crypto_aead_aes256gcm_encrypt_detached_afternm(
             body.data(), tag.data(), nullptr, body.data(), body.size(), associated.data(),
@@ -124,6 +130,7 @@ bool Aead::open(std::span<std::uint8_t> body,
                 std::span<const std::uint8_t, 16> tag,
                 std::span<const std::uint8_t> associated,
                 const Nonce& nonce) const {
+    if (state_->wide) return state_->wide->open(body, tag, associated, nonce);
     if (state_->cipher == Cipher::aes256_gcm)
         return crypto_aead_aes256gcm_decrypt_detached_afternm(
                    body.data(), nullptr, body.data(), body.size(), tag.data(), associated.data(),

@@ -1,5 +1,6 @@
 // The cryptographic words that sealing needs, on top of libsodium: secret keys, HKDF, two AEAD
-// ciphers. Which key is used for what, and what a nonce is, is net/seal.h's business.
+// ciphers, of which AES has a wider form where processor and build allow (net/wide_aes.h). Which
+// key is used for what, and what a nonce is, is net/seal.h's business.
 #pragma once
 
 #include <array>
@@ -50,11 +51,14 @@ enum class Cipher : std::uint8_t { aes256_gcm, chacha20_poly1305 };
 // AES needs the processor's instructions; libsodium has no other constant-time form of it.
 [[nodiscard]] bool available(Cipher cipher);
 
+// Two ways to the same bytes; `portable` is for machines without the other, and to compare them.
+enum class Width : std::uint8_t { portable, widest };
+
 // One key, ready for use: AES has its key schedule computed once.
 class Aead {
 public:
     // The cipher must be available().
-    Aead(Cipher cipher, const Secret& key);
+    Aead(Cipher cipher, const Secret& key, Width width = Width::widest);
     ~Aead();
     Aead(Aead&&) noexcept;
     Aead& operator=(Aead&&) noexcept;
