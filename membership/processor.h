@@ -236,6 +236,7 @@ public:
         std::vector<ProcessorId> candidates; // whom we would form a ring with; empty in Operational
         std::size_t packets_held = 0;
         std::size_t queue_bytes = 0;
+        std::uint32_t window_packets = 0; // by all in a rotation, as it has adapted
     };
 
     [[nodiscard]] View view() const;

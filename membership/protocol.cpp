@@ -194,6 +194,7 @@ Processor::View Protocol::view() const {
     view.high_ring_seq = high_ring_seq_;
     view.obligation.assign(obligation_.begin(), obligation_.end());
     view.queue_bytes = queue_.bytes();
+    view.window_packets = installed_.window_packets();
     if (phase() != Phase::operational) {
         const Processors candidates = session_.candidates();
         view.candidates.assign(candidates.begin(), candidates.end());

@@ -47,6 +47,7 @@ void Driver::make_report() {
     const RefusalCounts& refusals = opener_.refusals();
     const std::uint64_t echoes = refusals[static_cast<std::size_t>(Refusal::own_echo)];
     std::string explanation = processor_.explain(now_);
+    const membership::Processor::View view = processor_.view();
     const std::lock_guard lock(report_mutex_);
     report_.phase = processor_.phase();
     report_.ring = processor_.ring();
@@ -58,6 +59,9 @@ void Driver::make_report() {
     report_.packets_refused =
         std::accumulate(refusals.begin(), refusals.end(), std::uint64_t{0}) - echoes;
     report_.socket_overruns = data_.inbox.overruns() + token_.inbox.overruns();
+    report_.queue_bytes = view.queue_bytes;
+    report_.packets_held = view.packets_held;
+    report_.window_packets = view.window_packets;
     report_.explanation = std::move(explanation);
 }
 

@@ -64,6 +64,9 @@ struct NodeReport {
     membership::Statistics statistics;
     std::uint64_t turns = 0; // how often the ring's thread woke up
     std::uint64_t packets_sent = 0, packets_received = 0, packets_refused = 0, socket_overruns = 0;
+    std::size_t queue_bytes = 0;      // submitted, not yet sent
+    std::size_t packets_held = 0;     // received or sent, and perhaps still wanted by others
+    std::uint32_t window_packets = 0; // what all may send in a rotation, as it has adapted
     bool sealed = false;
     std::string explanation;
 };

@@ -132,6 +132,7 @@ public:
     [[nodiscard]] Seq delivered() const { return delivered_; }
 
     [[nodiscard]] Seq safe_upto() const { return safe_upto_; }
+    [[nodiscard]] std::uint32_t window_packets() const { return window_size_.packets(); }
 
     // The aru that we forwarded at both of the last two visits: every member has all up to here.
     [[nodiscard]] Seq acknowledged_twice() const {

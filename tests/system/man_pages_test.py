@@ -6,7 +6,8 @@ from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[2]
 BIN = Path(sys.argv[1])
-COMMANDS = (["totem-keygen"], ["totem-lock"], ["totemctl"], ["totemctl", "status"], ["totemctl", "locks"])
+COMMANDS = (["totem-keygen"], ["totem-lock"], ["totemctl"], ["totemctl", "status"], ["totemctl", "locks"], ["totemctl", "top"],
+            ["totemctl", "metrics"], ["totem-bench", "ring"])
 
 
 def page(name):
