@@ -71,10 +71,12 @@ private:
     void listen() {
         signals_.async_wait([this](const boost::system::error_code& error, int number) {
             if (error) return;
-            if (number == SIGHUP)
+            if (number == SIGHUP) {
                 logging_.reopen();
-            else
+                daemon_.lifecycle.events().reopen_logs();
+            } else {
                 daemon_.shut_down(0, fmt::format("received signal {}", number));
+            }
             listen();
         });
     }
@@ -108,6 +110,7 @@ int serve(daemon::Setup setup, daemon::Logging& logging) {
         spdlog::critical("{}: is a ctdbd running already?", error.what());
         return exit_pid_file;
     }
+    daemon::tell_children(setup);
     const daemon::Past past = daemon::read_past(setup, daemon::state_files_of(setup));
     if (past.new_identity) spdlog::info("this node has no past: it begins with a new identity");
     boost::asio::io_context loop(1);

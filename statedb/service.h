@@ -25,7 +25,8 @@ enum class ServiceId : std::uint8_t {
     locks = 1,
     databases = 2, // attach, flags, persistent and replicated commits
     records = 3,   // directory of volatile records
-    messages = 4,  // srvid messages, remote controls, node flags
+    messages = 4,  // srvid messages, remote controls
+    nodes = 5,     // flags, run states and abilities of the nodes
 };
 
 // One command at its place in the order. `index` counts all commands of all services that the

@@ -70,7 +70,8 @@ struct Cluster::State {
     statedb::Databases databases;
     statedb::Records records;
     Post post;
-    std::array<statedb::StateMachine*, 4> services;
+    statedb::Nodes nodes;
+    std::array<statedb::StateMachine*, 5> services;
     statedb::History stored; // the history that is on disk, as far as we know
     statedb::Host host;
     boost::asio::posix::stream_descriptor events;
@@ -90,13 +91,18 @@ struct Cluster::State {
           ClusterWorld& daemon)
         : loop(context), disk(disk_thread), world(daemon), votes(settings.votes),
           node(settings.node), locks(node.self()), databases(node.self()),
-          records(record_settings(settings, node.self())),
-          post(node.self().node), services{&locks, &databases, &records, &post},
+          records(record_settings(settings, node.self())), post(node.self().node),
+          nodes(with_self(settings.nodes)), services{&locks, &databases, &records, &post, &nodes},
           stored(settings.history),
           host(with_self(host_settings(settings)), settings.history, services),
           events(context, dup(node.event_fd())), deadline_timer(context), resign_timer(context) {}
 
     statedb::HostSettings with_self(statedb::HostSettings settings) const {
+        settings.self = node.self();
+        return settings;
+    }
+
+    statedb::NodesSettings with_self(statedb::NodesSettings settings) const {
         settings.self = node.self();
         return settings;
     }
@@ -174,6 +180,7 @@ bool Cluster::State::perform_effects() {
     perform_all(databases.take_effects());
     perform_all(records.take_effects());
     perform_all(locks.take_effects());
+    perform_all(nodes.take_effects());
     for (Post::Arrived& arrived : post.take_arrived()) {
         any = true;
         if (auto letter = decode_letter(arrived.letter))
@@ -278,6 +285,10 @@ void Cluster::ask(const std::function<void(statedb::Locks&, statedb::Outbox&)>& 
     state_->ask(state_->locks, request);
 }
 
+void Cluster::ask(const std::function<void(statedb::Nodes&, statedb::Outbox&)>& request) {
+    state_->ask(state_->nodes, request);
+}
+
 void Cluster::send(std::span<const Pnn> to, const Letter& letter) {
     std::vector<totem::NodeId> nodes;
     for (const Pnn pnn : to)
@@ -291,6 +302,8 @@ const ClusterView& Cluster::view() const { return state_->view; }
 const statedb::Locks& Cluster::locks() const { return state_->locks; }
 
 const statedb::Records& Cluster::records() const { return state_->records; }
+
+const statedb::Nodes& Cluster::nodes() const { return state_->nodes; }
 
 net::NodeReport Cluster::report() const { return state_->node.report(); }
 

@@ -12,6 +12,7 @@
 #include "statedb/databases.h"
 #include "statedb/host.h"
 #include "statedb/locks.h"
+#include "statedb/nodes.h"
 #include "statedb/records.h"
 
 #include <boost/asio/io_context.hpp>
@@ -51,6 +52,7 @@ public:
     virtual void perform(statedb::DatabaseEffect effect) = 0;
     virtual void perform(statedb::RecordEffect effect) = 0;
     virtual void perform(statedb::LockEffect effect) = 0;
+    virtual void perform(statedb::NodeEffect effect) = 0;
     virtual void letter_arrived(Pnn from, Letter letter) = 0;
     virtual void view_changed(const ClusterView& before, const ClusterView& now) = 0;
     // Too much waits for the ring, or no longer.
@@ -64,6 +66,7 @@ struct ClusterSettings {
     statedb::QuorumRule quorum = statedb::QuorumRule::dynamic;
     statedb::History history; // as it was read
     std::filesystem::path votes;
+    statedb::NodesSettings nodes; // but who we are
 };
 
 class Cluster {
@@ -87,12 +90,14 @@ public:
     void ask(const std::function<void(statedb::Databases&, statedb::Outbox&)>& request);
     void ask(const std::function<void(statedb::Records&, statedb::Outbox&)>& request);
     void ask(const std::function<void(statedb::Locks&, statedb::Outbox&)>& request);
+    void ask(const std::function<void(statedb::Nodes&, statedb::Outbox&)>& request);
     // Only to other nodes; what they answer may come any time, or never if they go.
     void send(std::span<const Pnn> to, const Letter& letter);
 
     [[nodiscard]] const ClusterView& view() const;
     [[nodiscard]] const statedb::Locks& locks() const;
     [[nodiscard]] const statedb::Records& records() const;
+    [[nodiscard]] const statedb::Nodes& nodes() const;
     [[nodiscard]] net::NodeReport report() const;
     [[nodiscard]] statedb::HostStatus status() const;
 

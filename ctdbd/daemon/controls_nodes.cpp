@@ -50,7 +50,8 @@ ControlOutcome getvnnmap(const ControlCall& call) {
 }
 
 ControlOutcome get_runstate(const ControlCall& call) {
-    return ReplyControl::done(protocol::encode(call.daemon.nodes.own().runstate));
+    return ReplyControl::done(
+        protocol::encode(static_cast<std::uint32_t>(call.daemon.run_state())));
 }
 
 ControlOutcome get_capabilities(const ControlCall& call) {
@@ -87,7 +88,7 @@ ControlOutcome tcp_client(const ControlCall& /*call*/) { return ReplyControl::do
 ControlOutcome set_capability(const ControlCall& call, std::uint32_t capability) {
     const auto role = protocol::decode<std::uint32_t>(call.control.data);
     if (!role) return refused(fmt::format("{}", role.error()));
-    if (call.daemon.nodes.set_own_capability(capability, *role != 0)) call.daemon.tell_news();
+    call.daemon.life.set_capability(capability, *role != 0);
     return ReplyControl::done();
 }
 
@@ -100,7 +101,7 @@ ControlOutcome set_recmasterrole(const ControlCall& call) {
 }
 
 ControlOutcome change_flags(const ControlCall& call, std::uint32_t set, std::uint32_t cleared) {
-    if (call.daemon.nodes.set_own_flags(set, cleared)) call.daemon.tell_news();
+    call.daemon.life.change_flags(set, cleared);
     return ReplyControl::done();
 }
 
@@ -110,6 +111,54 @@ ControlOutcome disable_node(const ControlCall& call) {
 
 ControlOutcome enable_node(const ControlCall& call) {
     return change_flags(call, 0, protocol::node_flag::permanently_disabled);
+}
+
+ControlOutcome stop_node(const ControlCall& call) {
+    return change_flags(call, protocol::node_flag::stopped, 0);
+}
+
+ControlOutcome continue_node(const ControlCall& call) {
+    return change_flags(call, 0, protocol::node_flag::stopped);
+}
+
+// Others' flags are theirs; the stock daemon takes this from its own recovery process only.
+ControlOutcome modify_flags(const ControlCall& call) {
+    const auto change = protocol::decode<protocol::NodeFlagChange>(call.control.data);
+    if (!change) return refused(fmt::format("{}", change.error()));
+    if (!call.daemon.nodes.exists(change->pnn)) return refused("there is no such node");
+    const bool idle = change->pnn == call.daemon.nodes.self() ||
+                      !call.daemon.nodes.is_connected(change->pnn) ||
+                      change->new_flags == call.daemon.nodes.flags(change->pnn);
+    if (idle) return ReplyControl::done();
+    return refused("a node's flags are its own to change");
+}
+
+ControlOutcome set_ban_state(const ControlCall& call) {
+    const auto ban = protocol::decode<protocol::BanState>(call.control.data);
+    if (!ban) return refused(fmt::format("{}", ban.error()));
+    if (ban->pnn != call.daemon.nodes.self()) return refused("a node bans itself and no other");
+    if (ban->seconds > 0)
+        call.daemon.life.ban(std::chrono::seconds(ban->seconds));
+    else
+        call.daemon.life.end_ban();
+    return ReplyControl::done();
+}
+
+ControlOutcome get_ban_state(const ControlCall& call) {
+    return ReplyControl::done(protocol::encode(call.daemon.life.ban_state()));
+}
+
+// Nothing has to be made normal here that is not so by itself, once all who serve agree on it.
+ControlOutcome set_recmode(const ControlCall& call) {
+    const auto mode = protocol::decode<std::uint32_t>(call.control.data);
+    if (!mode) return refused(fmt::format("{}", mode.error()));
+    if (static_cast<protocol::RecoveryMode>(*mode) == protocol::RecoveryMode::active)
+        call.daemon.life.recover();
+    else if (*mode > 1)
+        return refused("there is no such recovery mode");
+    else if (call.daemon.recovery_mode() != protocol::RecoveryMode::normal)
+        return refused("this node does not serve now");
+    return ReplyControl::done();
 }
 
 // No reply: the client sees its connection end (ctdb-behaviour.md 5.14).
@@ -151,6 +200,12 @@ constexpr auto rows = std::to_array<ControlRow>({
     {Opcode::set_recmasterrole, set_recmasterrole},
     {Opcode::disable_node, disable_node},
     {Opcode::enable_node, enable_node},
+    {Opcode::stop_node, stop_node},
+    {Opcode::continue_node, continue_node},
+    {Opcode::modify_flags, modify_flags},
+    {Opcode::set_ban_state, set_ban_state},
+    {Opcode::get_ban_state, get_ban_state},
+    {Opcode::set_recmode, set_recmode},
     {Opcode::shutdown, shutdown},
     {Opcode::get_debug, get_debug},
     {Opcode::set_debug, set_debug},

@@ -23,7 +23,7 @@ using namespace std::chrono_literals;
 
 constexpr auto leaving_max = 5s; // then we go without having said goodbye
 
-NodeNews first_news(const Setup& setup) {
+statedb::NodeSays first_words(const Setup& setup) {
     std::uint32_t capabilities = protocol::capability::by_default;
     if (!setup.conf.cluster.leader_capability) capabilities &= ~protocol::capability::leader;
     if (!setup.conf.legacy.lmaster_capability) capabilities &= ~protocol::capability::lmaster;
@@ -40,7 +40,8 @@ ClusterSettings cluster_settings(const Setup& setup, const Past& past) {
                           ? statedb::QuorumRule::majority
                           : statedb::QuorumRule::dynamic,
             .history = past.history,
-            .votes = files.votes};
+            .votes = files.votes,
+            .nodes = nodes_settings(first_words(setup))};
 }
 
 RecordWorldSettings record_settings(const Setup& setup) {
@@ -59,7 +60,7 @@ protocol::Timeval time_of_day() {
 
 Daemon::Daemon(boost::asio::io_context& context, Setup read, Past past, Logging& log)
     : loop(context), setup(std::move(read)), logging(log), tunables(setup.tunables),
-      nodes(setup.nodes, setup.pnn, first_news(setup)),
+      nodes(setup.nodes, setup.pnn, first_words(setup)),
       clients(context, setup.paths.socket, setup.paths.test_mode), disk(context),
       cluster(context, disk, cluster_settings(setup, past), *this),
       messenger(clients, registrations, nodes, disk, cluster),
@@ -74,34 +75,32 @@ Daemon::Daemon(boost::asio::io_context& context, Setup read, Past past, Logging&
                         service.durable(id, version, out);
                     });
                 }),
-      sequence_numbers(context, *this), attaching(context, *this), commits(context, *this),
+      sequence_numbers(context, *this), life(*this), lifecycle(context, *this),
+      monitoring(context, *this), attaching(context, *this), commits(context, *this),
       sections(*this), traverses(context, *this), calls(*this), controls(context, *this),
       tools(context, setup.totem.lock_socket, cluster), heartbeat_timer_(context),
       patience_timer_(context) {
     times_.started = times_.recovery_started = times_.recovery_finished = time_of_day();
     statistics.started = times_.started;
     databases.open_persistent(cluster.databases());
+    life.begin();
     listen_to_requests();
 }
 
 // -- life
 
-RunState Daemon::run_state() const { return static_cast<RunState>(nodes.own().runstate); }
-
 void Daemon::advance(RunState state) {
     if (run_state() >= state) return;
     spdlog::info("Set runstate to {} ({})", protocol::name_of(state),
                  static_cast<std::uint32_t>(state));
-    nodes.set_own_runstate(state);
+    run_state_ = state;
+    life.set_run_state(state);
 }
 
-void Daemon::start() {
-    advance(RunState::init);
+void Daemon::open_doors() {
     tunables_changed();
     clients.accept_for(*this);
-    advance(RunState::setup);
     cluster.start();
-    advance(RunState::first_recovery);
     heartbeat();
 }
 
@@ -117,7 +116,18 @@ void Daemon::shut_down(int exit_code, const std::string& why) {
     exit_code_ = exit_code;
     spdlog::info("Shutting down: {}", why);
     advance(RunState::shutdown);
-    tell_news();
+    monitoring.end();
+    lifecycle.end([this] { leave(); });
+}
+
+void Daemon::give_up(int exit_code, const std::string& why) {
+    spdlog::critical("{}", why);
+    exit_code_ = exit_code;
+    shutting_down_ = true;
+    finish();
+}
+
+void Daemon::leave() {
     cluster.leave();
     patience_timer_.expires_after(leaving_max);
     patience_timer_.async_wait([this](const boost::system::error_code& error) {
@@ -133,10 +143,7 @@ void Daemon::left_the_ring() {
 }
 
 void Daemon::ring_broke(const std::string& why) {
-    spdlog::critical("the ring cannot go on: {}", why);
-    exit_code_ = 1;
-    shutting_down_ = true;
-    finish();
+    give_up(1, fmt::format("the ring cannot go on: {}", why));
 }
 
 void Daemon::finish() {
@@ -150,9 +157,9 @@ void Daemon::finish() {
 std::uint32_t Daemon::generation() const {
     if (recovery_mode_ == RecoveryMode::active) return protocol::invalid_generation;
     const ClusterView& view = cluster.view();
-    const std::array<std::uint64_t, 4> name = {view.epoch, view.ring.seq,
-                                               view.ring.representative.node,
-                                               view.ring.representative.incarnation};
+    const std::array<std::uint64_t, 5> name = {
+        view.epoch, view.ring.seq, view.ring.representative.node,
+        view.ring.representative.incarnation, cluster.nodes().turns()};
     const std::uint32_t hash =
         protocol::hash({reinterpret_cast<const std::uint8_t*>(name.data()), sizeof name});
     return std::max(hash, protocol::invalid_generation + 1);
@@ -173,7 +180,6 @@ void Daemon::view_changed(const ClusterView& before, const ClusterView& now) {
                 traverses.node_gone(pnn_of(member));
                 sections.node_gone(pnn_of(member));
             }
-        tell_news();
     }
     if (before.phase != now.phase)
         spdlog::info("component {}: {} ({})", now.epoch, statedb::describe(now.phase), now.quorum);
@@ -183,37 +189,26 @@ void Daemon::view_changed(const ClusterView& before, const ClusterView& now) {
 void Daemon::look_at_recovery_mode() {
     const bool serving = cluster.view().serving() && !records.frozen();
     const RecoveryMode mode = serving ? RecoveryMode::normal : RecoveryMode::active;
-    const std::uint32_t before = generation();
     const bool changed = std::exchange(recovery_mode_, mode) != mode;
     messenger.set_generation(generation());
     if (changed && !serving) times_.recovery_started = time_of_day();
-    if (serving && generation() != before) begin_serving();
+    if (serving && std::exchange(generation_, generation()) != generation_) begin_serving();
 }
 
-// A component that serves: of the first one on, clients may attach. There are no events to run yet,
-// so a node that serves is healthy.
+// A component that serves, with a new generation.
 void Daemon::begin_serving() {
     times_.recovery_finished = time_of_day();
     ++statistics.num_recoveries;
-    advance(RunState::startup);
-    advance(RunState::running);
-    nodes.set_own_flags(0, protocol::node_flag::unhealthy);
-    tell_news();
     messenger.deliver(protocol::srvid::reconfigure, {});
     attaching.look_at_deferred();
-}
-
-void Daemon::tell_news() {
-    std::vector<Pnn> others = nodes.destinations(protocol::pnn::broadcast_connected);
-    std::erase(others, nodes.self());
-    if (!others.empty()) cluster.send(others, nodes.own());
+    lifecycle.generation_began();
 }
 
 // -- the leader
 
 // Everybody knows who leads, so every node tells its own clients, each second.
 void Daemon::heartbeat() {
-    if (const auto leader = nodes.leader(); leader && recovery_mode_ == RecoveryMode::normal)
+    if (const auto leader = nodes.leader(); leader && cluster.view().serving())
         messenger.deliver(protocol::srvid::leader, protocol::encode(*leader));
     heartbeat_timer_.expires_after(1s);
     heartbeat_timer_.async_wait([this](const boost::system::error_code& error) {
@@ -222,7 +217,7 @@ void Daemon::heartbeat() {
 }
 
 void Daemon::tell_leader(ClientId client) {
-    if (const auto leader = nodes.leader(); leader && recovery_mode_ == RecoveryMode::normal)
+    if (const auto leader = nodes.leader(); leader && cluster.view().serving())
         messenger.send_to_client(client, protocol::srvid::leader, protocol::encode(*leader));
 }
 
@@ -348,12 +343,13 @@ void Daemon::perform(statedb::RecordEffect effect) {
 
 void Daemon::perform(statedb::LockEffect effect) { tools.perform(effect); }
 
+void Daemon::perform(statedb::NodeEffect effect) { life.perform(effect); }
+
 void Daemon::letter_arrived(Pnn from, Letter letter) {
     std::visit(base::Match{
                    [&](const ClientMessage& message) { messenger.arrived(message); },
                    [&](const ControlRequest& request) { controls.arrived(from, request); },
                    [&](const ControlAnswer& answer) { controls.arrived(from, answer); },
-                   [&](const NodeNews& news) { nodes.heard(from, news); },
                    [&](const auto& about_traverse) { traverses.arrived(from, about_traverse); },
                },
                letter);

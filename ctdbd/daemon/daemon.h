@@ -14,8 +14,11 @@
 #include "ctdbd/daemon/control_desk.h"
 #include "ctdbd/daemon/database_table.h"
 #include "ctdbd/daemon/disk_thread.h"
+#include "ctdbd/daemon/lifecycle.h"
 #include "ctdbd/daemon/logging.h"
 #include "ctdbd/daemon/messenger.h"
+#include "ctdbd/daemon/monitoring.h"
+#include "ctdbd/daemon/node_life.h"
 #include "ctdbd/daemon/node_table.h"
 #include "ctdbd/daemon/record_world.h"
 #include "ctdbd/daemon/registrations.h"
@@ -41,17 +44,24 @@ public:
     Daemon(const Daemon&) = delete;
     Daemon& operator=(const Daemon&) = delete;
 
-    // Accepts clients and joins the ring.
-    void start();
+    // Begins its life; what follows comes from the loop.
+    void start() { lifecycle.begin(); }
 
-    // Leaves the ring in order, then stops the loop; the process ends with `exit_code`. A second
-    // call changes nothing.
+    // Runs the last event, leaves the ring in order, then stops the loop; the process ends with
+    // `exit_code`. A second call changes nothing.
     void shut_down(int exit_code, const std::string& why);
+    // Ends at once: there is no way on.
+    void give_up(int exit_code, const std::string& why);
+
+    // -- what lifecycle decides
+    void advance(protocol::RunState state); // never back
+    // Accepts clients and joins the ring.
+    void open_doors();
 
     [[nodiscard]] int exit_code() const { return exit_code_; }
 
     // -- state that clients are told
-    [[nodiscard]] protocol::RunState run_state() const;
+    [[nodiscard]] protocol::RunState run_state() const { return run_state_; }
 
     [[nodiscard]] protocol::RecoveryMode recovery_mode() const { return recovery_mode_; }
 
@@ -62,8 +72,8 @@ public:
 
     // Those rooms are told that do not look by themselves.
     void tunables_changed();
-    // Our own flags or abilities changed: the others are told.
-    void tell_news();
+    // Whether we serve, and in which generation, may have changed.
+    void look_at_recovery_mode();
     // Who leads, to a client that has just begun to listen.
     void tell_leader(ClientId client);
 
@@ -75,6 +85,7 @@ public:
     void perform(statedb::DatabaseEffect effect) override;
     void perform(statedb::RecordEffect effect) override;
     void perform(statedb::LockEffect effect) override;
+    void perform(statedb::NodeEffect effect) override;
     void letter_arrived(Pnn from, Letter letter) override;
     void view_changed(const ClusterView& before, const ClusterView& now) override;
     void congested(bool is) override;
@@ -96,6 +107,9 @@ public:
     RecordWorld records;
     DatabaseTable databases;
     SequenceNumbers sequence_numbers;
+    NodeLife life;
+    Lifecycle lifecycle;
+    Monitoring monitoring;
     Attaching attaching;
     Commits commits;
     Sections sections;
@@ -105,14 +119,15 @@ public:
     ToolDoor tools;
 
 private:
-    void advance(protocol::RunState state);
-    void look_at_recovery_mode();
     void begin_serving();
     void heartbeat();
     void listen_to_requests();
     void answer_disable_request(const Bytes& data);
+    void leave();
     void finish();
 
+    protocol::RunState run_state_ = protocol::RunState::unknown;
+    std::uint32_t generation_ = protocol::invalid_generation; // that we served last
     protocol::RecoveryMode recovery_mode_ = protocol::RecoveryMode::active;
     protocol::Uptime times_;
     boost::asio::steady_timer heartbeat_timer_;

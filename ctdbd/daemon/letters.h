@@ -43,14 +43,6 @@ struct ControlAnswer {
     friend bool operator==(const ControlAnswer&, const ControlAnswer&) = default;
 };
 
-struct NodeNews {
-    std::uint32_t flags = 0; // node_flag::, the node's own view of itself
-    std::uint32_t runstate = 0;
-    std::uint32_t capabilities = 0;
-
-    friend bool operator==(const NodeNews&, const NodeNews&) = default;
-};
-
 struct TraverseStart {
     std::uint64_t id = 0;
     std::uint32_t db = 0;
@@ -88,7 +80,6 @@ struct TraverseStop {
 using Letter = std::variant<ClientMessage,
                             ControlRequest,
                             ControlAnswer,
-                            NodeNews,
                             TraverseStart,
                             TraverseRecords,
                             TraverseNext,

@@ -34,12 +34,6 @@ void write(const ControlAnswer& answer, letters::Letter& out) {
     reply.set_error(answer.error);
 }
 
-void write(const NodeNews& news, letters::Letter& out) {
-    out.mutable_node_news()->set_flags(news.flags);
-    out.mutable_node_news()->set_runstate(news.runstate);
-    out.mutable_node_news()->set_capabilities(news.capabilities);
-}
-
 void write(const TraverseStart& start, letters::Letter& out) {
     out.mutable_traverse_start()->set_id(start.id);
     out.mutable_traverse_start()->set_db(start.db);
@@ -100,9 +94,6 @@ std::optional<Letter> decode_letter(const Bytes& encoded) {
     case letters::Letter::kControlReply:
         return ControlAnswer{in.control_reply().id(), in.control_reply().status(),
                              bytes(in.control_reply().data()), in.control_reply().error()};
-    case letters::Letter::kNodeNews:
-        return NodeNews{in.node_news().flags(), in.node_news().runstate(),
-                        in.node_news().capabilities()};
     case letters::Letter::kTraverseStart:
         return TraverseStart{in.traverse_start().id(), in.traverse_start().db(),
                              in.traverse_start().with_empty_records()};

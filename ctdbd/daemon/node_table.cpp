@@ -2,38 +2,21 @@
 
 #include "base/check.h"
 
-#include <utility>
-
 namespace ctdbd::daemon {
 
 namespace node_flag = protocol::node_flag;
 namespace capability = protocol::capability;
 
-NodeTable::NodeTable(const std::vector<config::NodeLine>& lines, Pnn self, NodeNews own)
-    : self_(self), own_(own) {
+NodeTable::NodeTable(const std::vector<config::NodeLine>& lines,
+                     Pnn self,
+                     const statedb::NodeSays& own)
+    : self_(self) {
     for (const config::NodeLine& line : lines)
         nodes_.push_back(
-            {.line = line, .connected = false, .news = {.flags = node_flag::unhealthy}});
+            {.line = line, .connected = false, .says = {.flags = node_flag::unhealthy}});
     base::check(self < nodes_.size(), "this node has a line in the nodes file");
     nodes_[self].connected = true;
-}
-
-bool NodeTable::set_own_flags(std::uint32_t set, std::uint32_t cleared) {
-    const NodeNews before = own_;
-    own_.flags = (own_.flags | set) & ~cleared;
-    return changed(before);
-}
-
-bool NodeTable::set_own_runstate(protocol::RunState state) {
-    const NodeNews before = own_;
-    own_.runstate = static_cast<std::uint32_t>(state);
-    return changed(before);
-}
-
-bool NodeTable::set_own_capability(std::uint32_t which, bool has) {
-    const NodeNews before = own_;
-    own_.capabilities = has ? own_.capabilities | which : own_.capabilities & ~which;
-    return changed(before);
+    nodes_[self].says = own;
 }
 
 // A node that drops out is unhealthy until it has told that it is well again (ctdb-wire.md 3.1.7);
@@ -41,15 +24,15 @@ bool NodeTable::set_own_capability(std::uint32_t which, bool has) {
 void NodeTable::connected(const std::set<Pnn>& pnns) {
     for (Entry& node : nodes_) {
         const bool is_there = pnns.contains(node.line.pnn);
-        if (!is_there) node.news.flags |= node_flag::unhealthy;
+        if (!is_there) node.says.flags |= node_flag::unhealthy;
         node.connected = is_there;
     }
 }
 
-void NodeTable::heard(Pnn pnn, const NodeNews& news) {
-    if (!exists(pnn) || pnn == self_) return;
-    nodes_[pnn].news = news;
-    nodes_[pnn].news.flags &= ~node_flag::disconnected;
+void NodeTable::heard(Pnn pnn, const statedb::NodeSays& says) {
+    if (!exists(pnn)) return;
+    nodes_[pnn].says = says;
+    nodes_[pnn].says.flags &= ~node_flag::disconnected;
 }
 
 bool NodeTable::exists(Pnn pnn) const { return pnn < nodes_.size(); }
@@ -57,8 +40,7 @@ bool NodeTable::exists(Pnn pnn) const { return pnn < nodes_.size(); }
 std::uint32_t NodeTable::flags(Pnn pnn) const {
     const Entry& node = nodes_.at(pnn);
     if (!node.line.address) return node_flag::deleted | node_flag::disconnected;
-    if (pnn == self_) return own_.flags;
-    return node.news.flags | (node.connected ? 0 : node_flag::disconnected);
+    return node.says.flags | (node.connected ? 0 : node_flag::disconnected);
 }
 
 std::vector<NodeTable::Pnn> NodeTable::destinations(std::uint32_t destnode) const {
@@ -89,8 +71,8 @@ std::vector<NodeTable::Pnn> NodeTable::location_masters() const {
     std::vector<Pnn> masters;
     for (const Entry& node : nodes_) {
         const Pnn pnn = node.line.pnn;
-        const std::uint32_t can = pnn == self_ ? own_.capabilities : node.news.capabilities;
-        if (is_active(pnn) && (can & capability::lmaster) != 0) masters.push_back(pnn);
+        if (is_active(pnn) && (node.says.capabilities & capability::lmaster) != 0)
+            masters.push_back(pnn);
     }
     return masters;
 }
@@ -98,8 +80,7 @@ std::vector<NodeTable::Pnn> NodeTable::location_masters() const {
 std::optional<NodeTable::Pnn> NodeTable::leader() const {
     for (const Entry& node : nodes_) {
         const Pnn pnn = node.line.pnn;
-        const std::uint32_t can = pnn == self_ ? own_.capabilities : node.news.capabilities;
-        if (is_active(pnn) && (can & capability::leader) != 0) return pnn;
+        if (is_active(pnn) && (node.says.capabilities & capability::leader) != 0) return pnn;
     }
     return std::nullopt;
 }

@@ -1,15 +1,15 @@
 // What this node knows about the nodes of the cluster: who is there, in which state, who leads
 // (ctdb-behaviour.md 5.3, 5.9; ctdb-wire.md 3.1.3). Clients see it as node map, VNN map and leader.
 //
-// A node owns its flags; the others hear of them. Who is connected is what the ring says. The
-// leader needs no election: it is the lowest node that is there, active and capable, and everybody
-// knows that at once.
+// A node owns its flags; everybody hears of them at the same place in the order (statedb/nodes.h).
+// Who is connected is what the ring says. The leader needs no election: it is the lowest node that
+// is there, active and capable, and everybody knows that at once.
 #pragma once
 
-#include "ctdbd/daemon/letters.h"
 #include "ctdbd/model/config_nodes.h"
 #include "ctdbd/protocol/nodes.h"
 #include "ctdbd/protocol/numbers.h"
+#include "statedb/nodes.h"
 
 #include <cstdint>
 #include <map>
@@ -23,21 +23,17 @@ class NodeTable {
 public:
     using Pnn = std::uint32_t;
 
-    // `own` is what this node says about itself.
-    NodeTable(const std::vector<config::NodeLine>& lines, Pnn self, NodeNews own);
+    // `own` is what this node says about itself at first.
+    NodeTable(const std::vector<config::NodeLine>& lines, Pnn self, const statedb::NodeSays& own);
 
     [[nodiscard]] Pnn self() const { return self_; }
 
-    [[nodiscard]] const NodeNews& own() const { return own_; }
-
-    // A true answer: the others should hear of it.
-    bool set_own_flags(std::uint32_t set, std::uint32_t cleared);
-    bool set_own_runstate(protocol::RunState state);
-    bool set_own_capability(std::uint32_t capability, bool has);
+    [[nodiscard]] const statedb::NodeSays& own() const { return nodes_[self_].says; }
 
     // The ring consists of these nodes, ours among them.
     void connected(const std::set<Pnn>& pnns);
-    void heard(Pnn pnn, const NodeNews& news);
+    // What a node says about itself, ours included.
+    void heard(Pnn pnn, const statedb::NodeSays& says);
 
     [[nodiscard]] bool exists(Pnn pnn) const; // has a line, deleted or not
     [[nodiscard]] std::uint32_t flags(Pnn pnn) const;
@@ -63,13 +59,10 @@ private:
     struct Entry {
         config::NodeLine line;
         bool connected = false;
-        NodeNews news; // the last we heard; flags without DISCONNECTED
+        statedb::NodeSays says; // the last we heard; flags without DISCONNECTED
     };
 
-    [[nodiscard]] bool changed(const NodeNews& before) const { return !(before == own_); }
-
     Pnn self_;
-    NodeNews own_;
     std::vector<Entry> nodes_; // by pnn
 };
 

@@ -311,18 +311,28 @@ void RecordWorld::on(const statedb::Wipe& effect) {
 }
 
 void RecordWorld::on(const statedb::Freeze& /*effect*/) {
-    if (std::exchange(frozen_, true)) return;
+    if (std::exchange(cut_off_, true)) return;
     spdlog::warn("cut off from the primary component: clients are kept out of all volatile "
                  "databases");
-    for (const auto& [id, file] : files_)
-        shut_as_due(id);
+    freeze_as_due();
 }
 
 void RecordWorld::on(const statedb::Thaw& /*effect*/) {
-    if (!std::exchange(frozen_, false)) return;
+    cut_off_ = false;
+    freeze_as_due();
+}
+
+void RecordWorld::set_inactive(bool inactive) {
+    inactive_ = inactive;
+    freeze_as_due();
+}
+
+void RecordWorld::freeze_as_due() {
+    const bool frozen = cut_off_ || inactive_;
+    if (std::exchange(frozen_, frozen) == frozen) return;
     for (const auto& [id, file] : files_)
         shut_as_due(id);
-    look_again_everywhere();
+    if (!frozen) look_again_everywhere();
 }
 
 // -- reconciling

@@ -80,6 +80,9 @@ public:
     // -- the service's decisions, in order
     void perform(statedb::RecordEffect effect);
 
+    // A node that is stopped or banned lets no client in; it still gives away what others want.
+    void set_inactive(bool inactive);
+
     [[nodiscard]] bool frozen() const { return frozen_; }
 
     // Clients are kept out of every file.
@@ -133,6 +136,7 @@ private:
     [[nodiscard]] std::optional<Here> ours(VolatileFile& file, const RecordName& record) const;
     void look(const RecordName& record, bool again);
     void shut_as_due(DatabaseId id);
+    void freeze_as_due();
     struct Replacement;
     void begin_replacing(DatabaseId id);
     void put(const RecordName& record, const std::shared_ptr<Replacement>& replacement);
@@ -157,7 +161,8 @@ private:
     std::map<RecordName, std::vector<Waiter>> waiters_;
     std::map<std::uint64_t, Reader> readers_; // by ticket
     std::uint64_t last_ticket_ = 0;
-    bool frozen_ = true;
+    bool cut_off_ = true, inactive_ = false;
+    bool frozen_ = true; // because of either
     std::set<DatabaseId> held_;
     std::map<DatabaseId, std::shared_ptr<Replacement>> replacing_; // that wait for their wipe
     std::vector<statedb::Records::Copy> copies_; // to be told at the end of this turn of the loop

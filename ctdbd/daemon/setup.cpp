@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 namespace ctdbd::daemon {
@@ -55,6 +56,17 @@ std::uint32_t find_own_line(const Setup& setup) {
                           fmt::format("write it into {}, or correct it", nodes));
     throw ConfigError({nodes, 0, ""}, "no address in it is this machine's",
                       "give one of them to an interface, or set [cluster] -> node address");
+}
+
+void tell_children(const Setup& setup) {
+    const auto set = [](const char* name, const std::string& value) {
+        setenv(name, value.c_str(), 1);
+    };
+    set("CTDB_BASE", setup.paths.base.string());
+    set("CTDB_LOGGING", setup.conf.logging.location);
+    set("CTDB_DEBUGLEVEL", std::string(protocol::name_of(setup.conf.logging.level)));
+    set("CTDB_DBDIR_STATE", setup.conf.database.state_directory.string());
+    if (setup.conf.failover_disabled) set("CTDB_DISABLE_IP_FAILOVER", "yes");
 }
 
 StateFiles state_files_of(const Setup& setup) {

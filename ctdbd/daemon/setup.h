@@ -36,6 +36,10 @@ struct Setup {
 // config::ConfigError.
 [[nodiscard]] std::uint32_t find_own_line(const Setup& setup);
 
+// The environment of programs that we start (ctdb-wire.md 7; ctdb-behaviour.md 7.8). Before there
+// is a second thread.
+void tell_children(const Setup& setup);
+
 // What must survive a restart, one file of each kind a node: which lives it has had (the ring's
 // identity), and which primary components it was in (its voting history).
 struct StateFiles {

@@ -14,7 +14,6 @@ TEST_CASE("every kind of letter arrives as it was written") {
         ClientMessage{0xf101000000000000, bytes("to whom it may concern")},
         ControlRequest{7, ctdbd::protocol::Opcode::get_pnn, 3, 9, 0x10000, bytes("x")},
         ControlAnswer{7, -1, {}, "node is disconnected"},
-        NodeNews{0x2, 5, 0x30003},
         TraverseStart{1, 0x7a19d84d, true},
         TraverseRecords{1, {{bytes("k"), bytes("v")}, {bytes(""), bytes("w")}}, true},
         TraverseNext{1},

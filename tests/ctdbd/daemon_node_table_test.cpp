@@ -19,10 +19,10 @@ NodeTable four_nodes_one_deleted() {
         {.pnn = 2, .address = std::nullopt, .line = 3},
         {.pnn = 3, .address = address("127.0.0.4"), .line = 4},
     };
-    return {lines, 1, {.flags = node_flag::unhealthy, .runstate = 1, .capabilities = can_all}};
+    return {lines, 1, {.flags = node_flag::unhealthy, .run_state = 1, .capabilities = can_all}};
 }
 
-const NodeNews well{.flags = 0, .runstate = 5, .capabilities = can_all};
+const statedb::NodeSays well{.flags = 0, .run_state = 5, .capabilities = can_all};
 
 } // namespace
 
@@ -45,7 +45,7 @@ TEST_CASE("a node is what it says, and disconnected when the ring has lost it") 
     CHECK(table.flags(0) == 0);
     CHECK(table.leader() == 0);
     CHECK(table.location_masters() == std::vector<std::uint32_t>{0, 1});
-    table.heard(0, {.flags = node_flag::stopped, .runstate = 5, .capabilities = can_all});
+    table.heard(0, {.flags = node_flag::stopped, .run_state = 5, .capabilities = can_all});
     CHECK(table.leader() == 1);
     table.connected({1});
     CHECK(table.flags(0) == (node_flag::stopped | 0x3));
@@ -55,11 +55,11 @@ TEST_CASE("a node is what it says, and disconnected when the ring has lost it") 
 TEST_CASE("a node without the capability does not lead and masters no location") {
     NodeTable table = four_nodes_one_deleted();
     table.connected({0, 1});
-    table.heard(0, {.flags = 0, .runstate = 5, .capabilities = 0});
+    table.heard(0, {.flags = 0, .run_state = 5, .capabilities = 0});
     CHECK(table.leader() == 1);
     CHECK(table.location_masters() == std::vector<std::uint32_t>{1});
-    CHECK(table.set_own_capability(ctdbd::protocol::capability::leader, false));
-    CHECK_FALSE(table.set_own_capability(ctdbd::protocol::capability::leader, false));
+    table.heard(1, {.flags = 0, .run_state = 5, .capabilities = 0x2});
+    CHECK(table.own().capabilities == 0x2);
     CHECK_FALSE(table.leader());
 }
 
@@ -67,7 +67,7 @@ TEST_CASE("broadcasts mean those who can be reached, the sender included") {
     NodeTable table = four_nodes_one_deleted();
     table.connected({0, 1, 3});
     table.heard(0, well);
-    table.heard(3, {.flags = node_flag::banned, .runstate = 5, .capabilities = can_all});
+    table.heard(3, {.flags = node_flag::banned, .run_state = 5, .capabilities = can_all});
     using Pnns = std::vector<std::uint32_t>;
     CHECK(table.destinations(pnn::broadcast_connected) == Pnns{0, 1, 3});
     CHECK(table.destinations(pnn::broadcast_active) == Pnns{0, 1});

@@ -236,7 +236,6 @@ void daemon_seeds(Corpus& corpus) {
         ClientMessage{1, Bytes::copy_of("m")},
         ControlRequest{.id = 1, .opcode = Opcode{1}, .data = Bytes::copy_of("d")},
         ControlAnswer{.id = 1, .status = -1, .error = "no"},
-        NodeNews{1, 2, 3},
         ctdbd::daemon::TraverseStart{1, 2, true},
         TraverseRecords{1, {{Bytes::copy_of("k"), Bytes::copy_of("v")}}, true},
         TraverseNext{1},
