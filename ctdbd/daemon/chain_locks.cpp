@@ -177,7 +177,8 @@ void ChainLocks::start_process(Helper& helper) {
                                   helper.key ? "RECORD" : "DB", file_.path().string(),
                                   fmt::format("0x{:x}", file_.open_flags())},
                     .extra_descriptor = ends[1],
-                    .environment = {}};
+                    .environment = {},
+                    .dies_with_us = true};
     if (helper.key) command.arguments.push_back(hex(*helper.key));
     helper.child = std::make_unique<Child>(loop_, command);
 }
@@ -253,7 +254,8 @@ void ChainLocks::complain(const std::shared_ptr<Helper>& helper) {
                 const Command command{.arguments = {settings_.debug_script,
                                                     std::to_string(helper->child->pid()),
                                                     record ? "RECORD" : "DB", file_.path().string(),
-                                                    mutex ? "MUTEX" : "FCNTL"}};
+                                                    mutex ? "MUTEX" : "FCNTL"},
+                                      .dies_with_us = true};
                 helper->debug_script = std::make_unique<Child>(loop_, command);
             } catch (const std::system_error& failure) {
                 spdlog::warn("{}", failure.what());

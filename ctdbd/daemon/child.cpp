@@ -1,7 +1,10 @@
 #include "ctdbd/daemon/child.h"
 
+#include <array>
+#include <cerrno>
 #include <csignal>
-#include <spawn.h>
+#include <fcntl.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <system_error>
@@ -24,51 +27,78 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
     return pointers;
 }
 
-// posix_spawn's two parameter objects, given back at the end of the scope.
-struct SpawnParameters {
-    posix_spawn_file_actions_t files{};
-    posix_spawnattr_t attributes{};
+constexpr std::array changed_signals = {SIGPIPE, SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD};
 
-    explicit SpawnParameters(int extra_descriptor) {
-        posix_spawn_file_actions_init(&files);
-        int first_to_close = extra_descriptor_in_child;
-        if (extra_descriptor >= 0) {
-            posix_spawn_file_actions_adddup2(&files, extra_descriptor, extra_descriptor_in_child);
-            ++first_to_close;
-        }
-        posix_spawn_file_actions_addclosefrom_np(&files, first_to_close);
-
-        // What we ignore or block is our own affair.
-        posix_spawnattr_init(&attributes);
-        sigset_t none;
-        sigemptyset(&none);
-        sigset_t changed = none;
-        for (const int number : {SIGPIPE, SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD})
-            sigaddset(&changed, number);
-        posix_spawnattr_setsigmask(&attributes, &none);
-        posix_spawnattr_setsigdefault(&attributes, &changed);
-        posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    }
-
-    SpawnParameters(const SpawnParameters&) = delete;
-    SpawnParameters& operator=(const SpawnParameters&) = delete;
-
-    ~SpawnParameters() {
-        posix_spawn_file_actions_destroy(&files);
-        posix_spawnattr_destroy(&attributes);
-    }
+// What the child needs, made ready before there is one: between vfork and exec it lives in our
+// memory and may only make system calls.
+struct Start {
+    const char* program;
+    char** arguments;
+    char** environment;
+    int extra_descriptor;
+    bool dies_with_us;
+    pid_t parent;
 };
+
+// Runs in the child. What we ignore or block is our own affair, and so are our descriptors.
+[[noreturn]] void become(const Start& start, volatile int& error) {
+    struct sigaction by_default {};
+
+    by_default.sa_handler = SIG_DFL;
+    for (const int number : changed_signals)
+        sigaction(number, &by_default, nullptr);
+    unsigned first_to_close = extra_descriptor_in_child;
+    if (start.extra_descriptor >= 0) {
+        ++first_to_close;
+        if (start.extra_descriptor == extra_descriptor_in_child)
+            fcntl(extra_descriptor_in_child, F_SETFD, 0);
+        else
+            dup2(start.extra_descriptor, extra_descriptor_in_child);
+    }
+    close_range(first_to_close, ~0U, 0);
+    if (start.dies_with_us) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() != start.parent) _exit(127); // too late to be told
+    }
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, nullptr);
+    execve(start.program, start.arguments, start.environment);
+    error = errno;
+    _exit(127);
+}
+
+// posix_spawn has no word for dying with us, and fork copies the page tables of a large process.
+// No handler of ours may run in the child, which has our memory: signals wait meanwhile.
+[[gnu::noinline]] pid_t start_process(const Start& start, volatile int& error) {
+    const pid_t pid = vfork();
+    if (pid == 0) become(start, error);
+    return pid;
+}
 
 pid_t spawn(const Command& command) {
     std::vector<std::string> arguments = command.arguments;
     std::vector<std::string> environment = command.environment;
     for (char** variable = environ; *variable != nullptr; ++variable)
         environment.emplace_back(*variable); // of two definitions the first one counts
-    const SpawnParameters parameters(command.extra_descriptor);
-    pid_t pid = 0;
-    throw_if(posix_spawn(&pid, arguments.front().c_str(), &parameters.files, &parameters.attributes,
-                         pointers_to(arguments).data(), pointers_to(environment).data()),
-             "cannot start " + arguments.front());
+    const auto argument_pointers = pointers_to(arguments);
+    const auto environment_pointers = pointers_to(environment);
+    const Start start{.program = arguments.front().c_str(),
+                      .arguments = const_cast<char**>(argument_pointers.data()),
+                      .environment = const_cast<char**>(environment_pointers.data()),
+                      .extra_descriptor = command.extra_descriptor,
+                      .dies_with_us = command.dies_with_us,
+                      .parent = getpid()};
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    volatile int failure = 0;
+    const pid_t pid = start_process(start, failure);
+    const int error = pid < 0 ? errno : failure;
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    if (pid > 0 && error != 0) waitpid(pid, nullptr, 0);
+    throw_if(error, "cannot start " + command.arguments.front());
     return pid;
 }
 

@@ -19,6 +19,8 @@ struct Command {
     std::vector<std::string> arguments;   // [0] is the path of the program
     int extra_descriptor = -1;            // of ours, becomes 3 in the child
     std::vector<std::string> environment; // NAME=VALUE, added to ours
+    // Killed when we end, however we end. (It is the thread that starts it whose end counts.)
+    bool dies_with_us = false;
 };
 
 // The number under which a child knows Command::extra_descriptor.
