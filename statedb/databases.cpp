@@ -67,6 +67,7 @@ void Databases::State::create(const Command& command, const Attach& attach, Outb
         database.name = attach.holding.name;
         database.kind = attach.holding.kind;
         if (const auto mine = staged.find(id); mine != staged.end()) {
+            open_as(database.kind, id, staged);
             database.store = std::move(mine->second.store);
             staged.erase(mine);
         }

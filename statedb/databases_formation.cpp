@@ -223,6 +223,7 @@ void Databases::begin_epoch(std::span<const Summary> summaries, Outbox& out) {
             database.store = std::move(mine->second.store);
             database.version = mine->second.version;
         }
+        state.open_as(database.kind, id, own);
         state.emit(Open{id, database.name, database.kind});
     }
     state.probe(out);
@@ -305,6 +306,7 @@ void Databases::State::adopt(const SavedState& saved) {
         database.candidates = item.candidates;
         database.source = item.source;
         database.acks = item.acks;
+        open_as(item.kind, item.id, own);
         emit(Open{item.id, item.name, item.kind});
         const auto mine = own.find(item.id);
         if (mine != own.end()) {
@@ -320,16 +322,20 @@ void Databases::State::adopt(const SavedState& saved) {
             emit(Confirm{item.id, item.version});
         }
     }
-    for (auto& [id, database] : own) {
-        if (is_kept(database.kind))
-            staged[id] = std::move(database);
-        else
-            emit(Close{id}); // detached while we were away
-    }
+    staged = std::move(own);
     want_attached_what_is_staged();
 }
 
-// Files that we hold and the component does not know: it shall have them.
+// What is open here as a volatile database is another file than a kept one of that name.
+void Databases::State::open_as(DatabaseKind kind,
+                               DatabaseId id,
+                               const std::map<DatabaseId, Database>& own) {
+    const auto mine = own.find(id);
+    if (mine != own.end() && is_kept(kind) && !is_kept(mine->second.kind)) emit(Close{id});
+}
+
+// Files that we hold and the component does not know: it shall have them. Of volatile ones only the
+// name, for clients here have them open and go on when they are attached again.
 void Databases::State::want_attached_what_is_staged() {
     std::erase_if(attaches, [](const auto& item) { return !item.second.ticket; });
     for (const auto& [id, database] : staged)

@@ -116,6 +116,7 @@ struct Databases::State {
     void send_offer(Outbox& out);
     void adopt(const database_command::SavedState& saved);
     void want_attached_what_is_staged();
+    void open_as(DatabaseKind kind, DatabaseId id, const std::map<DatabaseId, Database>& own);
 
     void send(const database_command::Any& command, Outbox& out, Service how) {
         out.submit(ServiceId::databases, encode(command), how);

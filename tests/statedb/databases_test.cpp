@@ -76,6 +76,45 @@ TEST_CASE("two names with one id: the second is refused; two attaching at once a
     CHECK(world.machines[c].attached == std::vector<std::uint64_t>{4});
 }
 
+// Clients of the node have its file open, and go on with it.
+TEST_CASE("a volatile database that only a returning node knows is attached again") {
+    DatabaseWorld world = three();
+    world.attach(a, 9, "locking.tdb", is_volatile, 2);
+    world.settle();
+    world.order.cut_off(a);
+    const ProcessorId b2{2, 2}, c2{3, 2};
+    world.add(b2, world.machines[b].disk);
+    world.add(c2, world.machines[c].disk);
+    world.order.form({b2, c2});
+    world.settle();
+    CHECK_FALSE(world.databases(b2).find(9).has_value());
+    world.order.form({a, b2, c2});
+    CHECK(world.machines[a].disk.contains(9));
+    world.settle();
+    for (const ProcessorId who : {a, b2, c2}) {
+        CHECK(world.databases(who).find(9)->name == "locking.tdb");
+        CHECK(world.machines[who].disk.contains(9));
+    }
+    CHECK(world.order.digests_agree());
+}
+
+TEST_CASE("what a returning node has open as volatile is closed if it is another kind by now") {
+    DatabaseWorld world = three();
+    world.attach(a, 9, "x.tdb", is_volatile, 2);
+    world.settle();
+    world.order.cut_off(a);
+    const ProcessorId b2{2, 2}, c2{3, 2};
+    world.add(b2, world.machines[b].disk);
+    world.add(c2, world.machines[c].disk);
+    world.order.form({b2, c2});
+    world.attach(b2, 9, "x.tdb", persistent, 3);
+    world.settle();
+    world.order.form({a, b2, c2});
+    world.settle();
+    CHECK(world.machines[a].disk[9].kind == persistent);
+    CHECK(same_on_all_disks(world, 9));
+}
+
 TEST_CASE("only volatile databases can be detached") {
     DatabaseWorld world = three();
     world.attach(a, 9, "x.tdb", is_volatile, 2);
