@@ -115,6 +115,25 @@ Directory::hand_off(const RecordName& record, ProcessorId from, Grant under, con
     return outcome;
 }
 
+std::vector<ProcessorId> Directory::heirs_of(ProcessorId who) const {
+    std::vector<ProcessorId> heirs = members_;
+    std::erase_if(
+        heirs, [&](ProcessorId member) { return member == who || retreating_.contains(member); });
+    return heirs;
+}
+
+// Records that nobody waits for are spread over those who stay, so that none of them gets all.
+Directory::Outcome
+Directory::bequeath(const RecordName& record, ProcessorId from, Grant under, const Bytes& data) {
+    Outcome outcome;
+    Entry* const entry = owned(record, from, under);
+    const auto heirs = heirs_of(from);
+    if (entry == nullptr) return outcome;
+    if (!entry->waiting.empty() || heirs.empty()) return hand_off(record, from, under, data);
+    grant(*entry, heirs[under % heirs.size()], TakeOver::Source::shipped, data, outcome);
+    return outcome;
+}
+
 Directory::Outcome Directory::missing(const RecordName& record, ProcessorId from, Grant under) {
     Outcome outcome;
     if (Entry* const entry = owned(record, from, under)) lose(*entry, 0, outcome);
@@ -223,6 +242,8 @@ Directory::Outcome Directory::configured(const View& view) {
     epoch_ = view.epoch;
     members_ = view.members;
     forget_waiting(view.departed);
+    for (const ProcessorId& who : view.departed)
+        retreating_.erase(who);
     bool silently = false;
     for (const ProcessorId& who : view.departed)
         if (!contains(view.left, who)) {
@@ -265,6 +286,7 @@ void Directory::clear() {
     losses_.clear();
     contended_.clear();
     unnoticed_.clear();
+    retreating_.clear();
     entries_digest_ = 0;
 }
 
@@ -311,6 +333,8 @@ std::uint64_t Directory::digest() const {
     digest.add(epoch_).add(last_grant_).add(entries_.size()).add(entries_digest_);
     for (const auto& [who, epoch] : unnoticed_)
         digest.add(who.node).add(who.incarnation).add(epoch);
+    for (const ProcessorId& who : retreating_)
+        digest.add(who.node).add(who.incarnation);
     for (const auto& [name, loss] : losses_) {
         digest.add(name.db).add(name.key).add(loss.epoch);
         for (const ProcessorId& who : loss.expected)

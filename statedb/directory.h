@@ -60,6 +60,12 @@ public:
     Outcome claim(const RecordName& record, ProcessorId who, bool create);
     // Stale ones (the sender does not own it under this grant any more) change nothing.
     Outcome hand_off(const RecordName& record, ProcessorId from, Grant grant, const Bytes& data);
+
+    // A member is about to leave, and is nobody's heir any more.
+    void retreats(ProcessorId who) { retreating_.insert(who); }
+
+    // A hand-off by one that is about to leave: to the first that waits, or to a member that stays.
+    Outcome bequeath(const RecordName& record, ProcessorId from, Grant grant, const Bytes& data);
     // The owner says that its file lacks what it owns.
     Outcome missing(const RecordName& record, ProcessorId from, Grant grant);
     // Whether the record is gone: not if the grant is stale or somebody waits.
@@ -92,6 +98,9 @@ public:
         return unnoticed_;
     }
 
+    // Whether a member is here that means to stay, other than `who`.
+    [[nodiscard]] bool has_heir(ProcessorId who) const { return !heirs_of(who).empty(); }
+
     [[nodiscard]] std::size_t size() const { return entries_.size(); }
 
     [[nodiscard]] std::size_t lost() const { return losses_.size(); }
@@ -120,6 +129,7 @@ public:
         std::vector<Record> records;
         std::vector<Loss> losses;
         std::vector<std::pair<ProcessorId, std::uint64_t>> unnoticed;
+        std::vector<ProcessorId> retreating;
     };
 
     [[nodiscard]] Saved save() const;
@@ -153,6 +163,7 @@ private:
     void decide_all(Outcome& outcome);
     void forget_waiting(const std::vector<ProcessorId>& departed);
     [[nodiscard]] bool may_decide(const Loss& loss) const;
+    [[nodiscard]] std::vector<ProcessorId> heirs_of(ProcessorId who) const;
     [[nodiscard]] Entry* owned(const RecordName& record, ProcessorId by, Grant grant);
 
     std::uint64_t epoch_ = 0; // of the last component that was taken into account
@@ -164,6 +175,7 @@ private:
     std::map<RecordName, Loss> losses_;              // of exactly the entries that are lost
     std::set<RecordName> contended_;                 // entries that somebody waits for
     std::map<ProcessorId, std::uint64_t> unnoticed_; // departed silently, and in which epoch
+    std::set<ProcessorId> retreating_;               // are about to leave
     std::uint64_t entries_digest_ = 0;               // sum over all entries
 };
 

@@ -42,6 +42,7 @@ Directory::Saved Directory::save() const {
                                 {loss.expected.begin(), loss.expected.end()},
                                 {loss.held.begin(), loss.held.end()}});
     saved.unnoticed.assign(unnoticed_.begin(), unnoticed_.end());
+    saved.retreating.assign(retreating_.begin(), retreating_.end());
     return saved;
 }
 
@@ -69,6 +70,7 @@ bool Directory::load(const Saved& saved) {
         loss.held = {saved_loss.held.begin(), saved_loss.held.end()};
     }
     unnoticed_ = {saved.unnoticed.begin(), saved.unnoticed.end()};
+    retreating_ = {saved.retreating.begin(), saved.retreating.end()};
     return true;
 }
 

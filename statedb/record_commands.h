@@ -26,6 +26,11 @@ struct Owned {
     Grant grant = 0;
 };
 
+// A hand-off to whoever shall have them: the sender is about to leave.
+struct Bequest {
+    std::vector<HandOff> records;
+};
+
 struct Missing {
     std::vector<Owned> records;
 };
@@ -62,8 +67,17 @@ struct ReadReply {
     Bytes data;
 };
 
-using Any = std::
-    variant<Claim, HandOff, Missing, Vacuum, Drop, Copies, NoticeOver, Returned, Read, ReadReply>;
+using Any = std::variant<Claim,
+                         HandOff,
+                         Missing,
+                         Vacuum,
+                         Drop,
+                         Copies,
+                         NoticeOver,
+                         Returned,
+                         Read,
+                         ReadReply,
+                         Bequest>;
 
 [[nodiscard]] Bytes encode(const Any& command);
 [[nodiscard]] std::optional<Any> decode(const Bytes& payload);

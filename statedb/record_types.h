@@ -67,6 +67,18 @@ struct Retire {
     Grant grant = 0;
 };
 
+// We are about to leave, and these are ours. Under the chain lock of each: header.dmaster = none
+// (0xffffffff), everything else stays as a stale copy; then parted(), in one call or in several: a
+// record whose chain is locked must not hold up the others.
+struct PartWith {
+    struct Item {
+        RecordName record;
+        Grant grant = 0;
+    };
+
+    std::vector<Item> records;
+};
+
 // Delete the local copy: the record exists nowhere any more.
 struct Remove {
     RecordName record;
@@ -117,15 +129,18 @@ struct Wipe {
     std::optional<DatabaseId> db;
 };
 
-// We may be cut off: no local client may enter a chain of a volatile database until Thaw (whole
-// database lock, ctdb-behaviour.md 2.6), nor be answered.
-struct Freeze {};
+// We may be cut off, or are about to leave, which is for good: no local client may enter a chain of
+// a volatile database until Thaw (whole database lock, ctdb-behaviour.md 2.6), nor be answered.
+struct Freeze {
+    bool for_good = false;
+};
 
 struct Thaw {};
 
 using RecordEffect = std::variant<TakeOver,
                                   GiveAway,
                                   Retire,
+                                  PartWith,
                                   Remove,
                                   Ready,
                                   ReadLocal,

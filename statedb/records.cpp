@@ -28,7 +28,7 @@ void Records::unwant(const RecordName& record) {
 // Asks for a wanted record if nothing that was done already will bring it.
 void Records::State::pursue(const RecordName& record, Outbox& out) {
     Local& local = locals[record];
-    if (!local.wanted || local.claimed || !active()) return;
+    if (!local.wanted || local.claimed || !active() || leaving) return;
     if (local.phase == Phase::taking) return; // TakeOver answers everybody
     const Directory::Entry* const entry = directory.find(record);
     if (entry != nullptr) {
@@ -98,6 +98,7 @@ void Records::apply(const Command& command, Outbox& out) {
     const std::optional<Any> decoded = decode(command.payload);
     if (!decoded) return; // of a later version, or nonsense: on every member alike
     std::visit([&](const auto& known) { state_->on(command.sender, known, out); }, *decoded);
+    state_->part();
 }
 
 void Records::State::on(ProcessorId sender, const Claim& command, Outbox& out) {

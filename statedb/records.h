@@ -64,10 +64,24 @@ public:
     // Forgets all records of a database, everywhere (wipe, detach): Wipe(db) on every member.
     void drop(DatabaseId db, Outbox& out);
 
+    // We are about to leave: clients are kept out from now on, for good, and what is ours is given
+    // to the other members, record by record.
+    void retreat(Outbox& out);
+    // Nothing is ours any more, or there is nobody to give it to. It may still be ours to wait for.
+    [[nodiscard]] bool retreated() const;
+
     // -- answers of the world to effects
     void turn_over(const RecordName& record, Outbox& out);
     void handed_off(const RecordName& record, Grant grant, std::optional<Bytes> data, Outbox& out);
     void retired(const RecordName& record, Grant grant, bool was_empty, Outbox& out);
+
+    struct Parted {
+        RecordName record;
+        Grant grant = 0;
+        std::optional<Bytes> data; // behind the header; none: the file has not got it, or not ours
+    };
+
+    void parted(std::vector<Parted> records, Outbox& out);
     void read_local(const ReadLocal& request, std::optional<Bytes> data, Outbox& out);
 
     struct Copy {

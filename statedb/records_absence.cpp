@@ -16,11 +16,11 @@ void Records::State::freeze() {
     freeze_at.reset();
     if (frozen || mutated(Mutant::cut_off_goes_on)) return;
     frozen = true;
-    emit(Freeze{});
+    emit(Freeze{.for_good = leaving});
 }
 
 void Records::State::thaw() {
-    if (!frozen) return;
+    if (!frozen || leaving) return;
     frozen = false;
     emit(Thaw{});
 }
@@ -174,6 +174,7 @@ void Records::State::resume(Outbox& out) {
         pass_on(record);
     for (const auto& [ticket, read] : reads)
         if (read.asked == nobody) send_read(ticket, out);
+    part();
 }
 
 // -- commands that did not count
@@ -198,8 +199,13 @@ void Records::refused(const Bytes& payload, Outbox& out) {
 }
 
 void Records::State::send_refused(Outbox& out) {
-    for (const Bytes& payload : std::exchange(refused, {}))
-        if (still_meant(*decode(payload))) out.submit(ServiceId::records, payload, Service::agreed);
+    for (const Bytes& payload : std::exchange(refused, {})) {
+        const Any command = *decode(payload);
+        if (still_meant(command))
+            out.submit(ServiceId::records, payload, Service::agreed);
+        else if (const auto* const bequest = std::get_if<Bequest>(&command))
+            parting -= std::min(parting, bequest->records.size());
+    }
     if (!vacuum_sent) send_vacuum(out);
 }
 
@@ -208,20 +214,26 @@ bool Records::State::still_meant(const Any& command) const {
         const auto at = locals.find(owned.record);
         return at != locals.end() && at->second.phase == phase && at->second.grant == owned.grant;
     };
-    return std::visit(Match{[&](const HandOff& hand_off) {
-                                return in_phase({hand_off.record, hand_off.grant}, Phase::offered);
-                            },
-                            [&](const Missing& missing) {
-                                return std::ranges::any_of(
-                                    missing.records, [&](const Owned& owned) {
-                                        return in_phase(owned, Phase::lacking);
-                                    });
-                            },
-                            [&](const Vacuum&) { return vacuum_sent; },
-                            [&](const Copies&) { return report_sent; },
-                            [&](const Read& read) { return reads.contains(read.ticket); },
-                            [&](const auto&) { return true; }},
-                      command);
+    return std::visit(
+        Match{[&](const HandOff& hand_off) {
+                  return in_phase({hand_off.record, hand_off.grant}, Phase::offered);
+              },
+              [&](const Missing& missing) {
+                  return std::ranges::any_of(missing.records, [&](const Owned& owned) {
+                      return in_phase(owned, Phase::lacking);
+                  });
+              },
+              [&](const Bequest& bequest) {
+                  return bequest.records.empty() ||
+                         std::ranges::any_of(bequest.records, [&](const HandOff& one) {
+                             return in_phase({one.record, one.grant}, Phase::offered);
+                         });
+              },
+              [&](const Vacuum&) { return vacuum_sent; },
+              [&](const Copies&) { return report_sent; },
+              [&](const Read& read) { return reads.contains(read.ticket); },
+              [&](const auto&) { return true; }},
+        command);
 }
 
 // -- state transfer
@@ -238,6 +250,8 @@ void Records::State::forget_phases() {
     asked.clear();
     vacuum_sent = false;
     report_sent = false;
+    to_part.clear();
+    parting = 0;
 }
 
 void Records::State::reload(Outbox& out) {

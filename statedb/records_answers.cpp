@@ -15,6 +15,7 @@ void Records::turn_over(const RecordName& record, Outbox& out) {
     state_->pursue(record, out);
     state_->pass_on(record);
     state_->tidy(record);
+    state_->part();
 }
 
 void Records::handed_off(const RecordName& record,

@@ -22,6 +22,16 @@ void put(const RecordName& from, records::pb::Record& to) {
 
 RecordName get(const records::pb::Record& from) { return {from.db(), from.key()}; }
 
+void put(const HandOff& from, records::pb::HandOff& to) {
+    put(from.record, *to.mutable_record());
+    to.set_grant(from.grant);
+    to.set_data(string_of(from.data));
+}
+
+HandOff get(const records::pb::HandOff& from) {
+    return {get(from.record()), from.grant(), Bytes::copy_of(from.data())};
+}
+
 template <class List>
 void put(const std::vector<Owned>& from, List& to) {
     for (const Owned& owned : from) {
@@ -47,10 +57,12 @@ struct Encoder {
         out.mutable_claim()->set_create(claim.create);
     }
 
-    void operator()(const HandOff& hand_off) const {
-        put(hand_off.record, *out.mutable_hand_off()->mutable_record());
-        out.mutable_hand_off()->set_grant(hand_off.grant);
-        out.mutable_hand_off()->set_data(string_of(hand_off.data));
+    void operator()(const HandOff& hand_off) const { put(hand_off, *out.mutable_hand_off()); }
+
+    void operator()(const Bequest& bequest) const {
+        out.mutable_bequest();
+        for (const HandOff& one : bequest.records)
+            put(one, *out.mutable_bequest()->add_records());
     }
 
     void operator()(const Missing& missing) const {
@@ -182,8 +194,7 @@ std::optional<Any> decode(const Bytes& payload) {
     case Kind::kClaim:
         return Claim{get(in.claim().record()), in.claim().create()};
     case Kind::kHandOff:
-        return HandOff{get(in.hand_off().record()), in.hand_off().grant(),
-                       Bytes::copy_of(in.hand_off().data())};
+        return get(in.hand_off());
     case Kind::kMissing:
         return Missing{get_owned(in.missing().records())};
     case Kind::kVacuum:
@@ -193,7 +204,6 @@ std::optional<Any> decode(const Bytes& payload) {
     case Kind::kCopies:
         return get(in.copies());
     case Kind::kNoticeOver:
-
         return NoticeOver{get(in.notice_over().who()), in.notice_over().epoch()};
     case Kind::kReturned:
         return Returned{in.returned().number()};
@@ -202,6 +212,12 @@ std::optional<Any> decode(const Bytes& payload) {
     case Kind::kReadReply:
         return ReadReply{get(in.read_reply().reader()), in.read_reply().ticket(),
                          Bytes::copy_of(in.read_reply().data())};
+    case Kind::kBequest: {
+        Bequest bequest;
+        for (const auto& one : in.bequest().records())
+            bequest.records.push_back(get(one));
+        return bequest;
+    }
     case Kind::KIND_NOT_SET:
         break;
     }
@@ -243,6 +259,8 @@ Bytes encode_state(const Directory::Saved& from) {
         to.add_unnoticed(index(who));
         to.add_unnoticed_epochs(epoch);
     }
+    for (const ProcessorId& who : from.retreating)
+        to.add_retreating(index(who));
     return bytes_of(to);
 }
 
@@ -266,6 +284,7 @@ std::optional<Directory::Saved> decode_state(const Bytes& bytes) {
     if (from.unnoticed_size() != from.unnoticed_epochs_size()) return std::nullopt;
     for (int i = 0; i < from.unnoticed_size(); ++i)
         to.unnoticed.emplace_back(name(from.unnoticed(i)), from.unnoticed_epochs(i));
+    to.retreating = name.all(from.retreating());
     return name.valid() ? std::optional{std::move(to)} : std::nullopt;
 }
 

@@ -1,6 +1,6 @@
-// The insides of Records, shared by its three files and nobody else: records.cpp (requests and
-// commands), records_answers.cpp (what the world answered), records_absence.cpp (being cut off, and
-// coming back).
+// The insides of Records, shared by its files and nobody else: records.cpp (requests and commands),
+// records_answers.cpp (what the world answered), records_absence.cpp (being cut off, and coming
+// back), records_leaving.cpp (leaving for good).
 #pragma once
 
 #include "statedb/record_commands.h"
@@ -15,8 +15,8 @@ namespace statedb {
 enum class Phase : std::uint8_t {
     held,     // nothing: ours if the directory says so
     taking,   // TakeOver was emitted; the waiting clients have not had their turn yet
-    giving,   // GiveAway was emitted
-    offered,  // our HandOff waits for its place in the order
+    giving,   // GiveAway or PartWith was emitted
+    offered,  // our HandOff or Bequest waits for its place in the order
     retiring, // Retire was emitted
     retired,  // empty and nobody's in the file; our Vacuum waits for its place in the order
     lacking,  // our Missing waits for its place in the order
@@ -57,6 +57,7 @@ struct Records::State {
     void on(ProcessorId sender, const record_command::Returned& command, Outbox& out);
     void on(ProcessorId sender, const record_command::Read& command, Outbox& out);
     void on(ProcessorId sender, const record_command::ReadReply& command, Outbox& out);
+    void on(ProcessorId sender, const record_command::Bequest& command, Outbox& out);
 
     // -- records_answers.cpp
     void send_vacuum(Outbox& out);
@@ -78,6 +79,10 @@ struct Records::State {
     [[nodiscard]] bool still_meant(const record_command::Any& command) const;
     void send_refused(Outbox& out);
     [[nodiscard]] bool we_tell_notices() const;
+
+    // -- records_leaving.cpp
+    void part();
+    [[nodiscard]] bool may_part() const;
 
     void send(const record_command::Any& command, Outbox& out, Service how = Service::agreed) {
         out.submit(ServiceId::records, encode(command), how);
@@ -118,6 +123,13 @@ struct Records::State {
     bool returned_sent = false;
     bool must_reconcile = false; // when Returned arrives
     std::vector<Bytes> refused;  // to be submitted again in the next primary component
+
+    // Leaving for good: what we still have to part with, as it was when we looked; and how many of
+    // these our world is at, or are in a Bequest that waits for its place in the order.
+    bool leaving = false;
+    std::vector<RecordName> to_part;
+    std::size_t parting = 0;
+
     std::map<ProcessorId, Instant> notice_due; // when the notice period of a departed one is over
     std::set<ProcessorId> notice_sent;
 };

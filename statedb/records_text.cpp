@@ -39,33 +39,34 @@ std::string describe(const RecordName& record) {
 
 std::string describe(const RecordEffect& effect) {
     return std::visit(
-        Match{[](const TakeOver& e) {
-                  return fmt::format("TakeOver {} grant={} {} {} bytes", describe(e.record),
-                                     e.grant, describe(e.source), e.data.size());
-              },
-              [](const GiveAway& e) {
-                  return fmt::format("GiveAway {} grant={} to={}", describe(e.record), e.grant,
-                                     e.to);
-              },
-              [](const Retire& e) {
-                  return fmt::format("Retire {} grant={}", describe(e.record), e.grant);
-              },
-              [](const Remove& e) { return fmt::format("Remove {}", describe(e.record)); },
-              [](const Ready& e) { return fmt::format("Ready {}", describe(e.record)); },
-              [](const ReadLocal& e) {
-                  return fmt::format("ReadLocal {} for={}/{}", describe(e.record), e.reader,
-                                     e.ticket);
-              },
-              [](const ReadAnswer& e) {
-                  return fmt::format("ReadAnswer {} {} bytes", e.ticket, e.data.size());
-              },
-              [](const Report& e) { return fmt::format("Report {} records", e.records.size()); },
-              [](const Reconcile& e) { return fmt::format("Reconcile keep {}", e.kept.size()); },
-              [](const Wipe& e) {
-                  return e.db ? fmt::format("Wipe {:08x}", *e.db) : std::string{"Wipe all"};
-              },
-              [](const Freeze&) { return std::string{"Freeze"}; },
-              [](const Thaw&) { return std::string{"Thaw"}; }},
+        Match{
+            [](const TakeOver& e) {
+                return fmt::format("TakeOver {} grant={} {} {} bytes", describe(e.record), e.grant,
+                                   describe(e.source), e.data.size());
+            },
+            [](const GiveAway& e) {
+                return fmt::format("GiveAway {} grant={} to={}", describe(e.record), e.grant, e.to);
+            },
+            [](const Retire& e) {
+                return fmt::format("Retire {} grant={}", describe(e.record), e.grant);
+            },
+            [](const PartWith& e) { return fmt::format("PartWith {} records", e.records.size()); },
+            [](const Remove& e) { return fmt::format("Remove {}", describe(e.record)); },
+            [](const Ready& e) { return fmt::format("Ready {}", describe(e.record)); },
+            [](const ReadLocal& e) {
+                return fmt::format("ReadLocal {} for={}/{}", describe(e.record), e.reader,
+                                   e.ticket);
+            },
+            [](const ReadAnswer& e) {
+                return fmt::format("ReadAnswer {} {} bytes", e.ticket, e.data.size());
+            },
+            [](const Report& e) { return fmt::format("Report {} records", e.records.size()); },
+            [](const Reconcile& e) { return fmt::format("Reconcile keep {}", e.kept.size()); },
+            [](const Wipe& e) {
+                return e.db ? fmt::format("Wipe {:08x}", *e.db) : std::string{"Wipe all"};
+            },
+            [](const Freeze& e) { return std::string{e.for_good ? "Freeze for good" : "Freeze"}; },
+            [](const Thaw&) { return std::string{"Thaw"}; }},
         effect);
 }
 

@@ -23,6 +23,7 @@ using namespace std::chrono_literals;
 using totem::Instant;
 
 constexpr std::size_t events_in_a_turn = 256; // of the loop: clients want to be heard, too
+constexpr auto retreating_max = 10s;          // then others look for copies of what is left
 constexpr auto resigning_max = 2s;            // then the ring is left with our vote in it
 
 Instant monotonic_now() {
@@ -75,14 +76,14 @@ struct Cluster::State {
     statedb::History stored; // the history that is on disk, as far as we know
     statedb::Host host;
     boost::asio::posix::stream_descriptor events;
-    boost::asio::steady_timer deadline_timer, resign_timer;
+    boost::asio::steady_timer deadline_timer, leave_timer;
     std::optional<Instant> armed; // what deadline_timer is set for
     ClusterView view;
     bool started = false;
     bool settling = false; // effects are being performed: whoever adds some need not see to them
     bool no_room = false;  // the ring refused a message; RoomAvailable will come
     bool congested = false;
-    bool leaving = false, left = false;
+    bool leaving = false, resigning = false, left = false;
     std::shared_ptr<bool> alive = std::make_shared<bool>(true);
 
     State(boost::asio::io_context& context,
@@ -95,7 +96,7 @@ struct Cluster::State {
           nodes(with_self(settings.nodes)), services{&locks, &databases, &records, &post, &nodes},
           stored(settings.history),
           host(with_self(host_settings(settings)), settings.history, services),
-          events(context, dup(node.event_fd())), deadline_timer(context), resign_timer(context) {}
+          events(context, dup(node.event_fd())), deadline_timer(context), leave_timer(context) {}
 
     statedb::HostSettings with_self(statedb::HostSettings settings) const {
         settings.self = node.self();
@@ -113,7 +114,10 @@ struct Cluster::State {
     [[nodiscard]] bool perform_effects();
     void submit_what_waits();
     void store_history();
-    void leave_when_resigned();
+    void go_on_leaving();
+    void resign();
+    void leave_ring();
+    void before(std::chrono::seconds patience, void (State::*otherwise)());
     void look_at_view();
     void set_deadline();
 
@@ -163,7 +167,7 @@ void Cluster::State::settle() {
     settling = false;
     store_history();
     submit_what_waits();
-    leave_when_resigned();
+    go_on_leaving();
     look_at_view();
     set_deadline();
     if (const auto alarm = host.take_alarm()) spdlog::error("{}", *alarm);
@@ -215,11 +219,33 @@ void Cluster::State::store_history() {
     }
 }
 
-void Cluster::State::leave_when_resigned() {
-    if (!leaving || left || !host.resigned()) return;
-    left = true;
-    resign_timer.cancel();
+// Records first, then our vote, then the ring: each in its time.
+void Cluster::State::go_on_leaving() {
+    if (!leaving || left) return;
+    if (!resigning && records.retreated()) resign();
+    if (resigning && host.resigned()) leave_ring();
+}
+
+void Cluster::State::resign() {
+    if (std::exchange(resigning, true)) return;
+    host.resign(monotonic_now());
+    before(resigning_max, &State::leave_ring);
+}
+
+void Cluster::State::leave_ring() {
+    if (std::exchange(left, true)) return;
+    leave_timer.cancel();
     node.leave();
+}
+
+void Cluster::State::before(std::chrono::seconds patience, void (State::*otherwise)()) {
+    leave_timer.expires_after(patience);
+    leave_timer.async_wait(
+        [this, otherwise, alive = alive](const boost::system::error_code& error) {
+            if (error || !*alive) return;
+            (this->*otherwise)();
+            settle();
+        });
 }
 
 void Cluster::State::look_at_view() {
@@ -311,14 +337,8 @@ statedb::HostStatus Cluster::status() const { return state_->host.status(); }
 
 void Cluster::leave() {
     if (std::exchange(state_->leaving, true)) return;
-    state_->host.resign(monotonic_now());
-    state_->resign_timer.expires_after(resigning_max);
-    state_->resign_timer.async_wait(
-        [state = state_.get(), alive = state_->alive](const boost::system::error_code& error) {
-            if (error || !*alive || std::exchange(state->left, true)) return;
-            state->node.leave();
-        });
-    state_->settle();
+    state_->before(retreating_max, &State::resign);
+    ask([](statedb::Records& records, statedb::Outbox& out) { records.retreat(out); });
 }
 
 } // namespace ctdbd::daemon

@@ -101,7 +101,8 @@ public:
     [[nodiscard]] net::NodeReport report() const;
     [[nodiscard]] statedb::HostStatus status() const;
 
-    // Takes our vote out and leaves; ends with left_the_ring(), or never if the ring is gone.
+    // Gives our records to the others, takes our vote out and leaves; ends with left_the_ring(), or
+    // never if the ring is gone.
     void leave();
 
 private:

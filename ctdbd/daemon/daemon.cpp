@@ -21,7 +21,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto leaving_max = 5s; // then we go without having said goodbye
+constexpr auto leaving_max = 15s; // then we go without having said goodbye
 
 statedb::NodeSays first_words(const Setup& setup) {
     std::uint32_t capabilities = protocol::capability::by_default;

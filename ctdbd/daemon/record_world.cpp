@@ -51,13 +51,29 @@ void RecordWorld::later(std::function<void()> work) {
 
 void RecordWorld::open(DatabaseId id, const std::string& name, TdbOptions options) {
     if (files_.contains(id)) return;
+    if (auto closing = closing_.extract(id)) { // what is done to it waits until it is empty
+        files_.emplace(id, std::move(closing.mapped().file));
+        shut_as_due(id);
+        return;
+    }
     auto file = std::make_unique<VolatileFile>(loop_, settings_.locks, std::move(options), name);
     file->shut(frozen_);
     files_.emplace(id, std::move(file));
 }
 
 void RecordWorld::close(DatabaseId id) {
-    files_.erase(id);
+    if (auto closed = files_.extract(id)) {
+        VolatileFile* const file = closed.mapped().get();
+        closing_[id] = {std::move(closed.mapped()), ++closed_};
+        file->barrier([this, id, file, number = closed_] {
+            file->file().wipe();
+            later([this, id, number] {
+                const auto closing = closing_.find(id);
+                if (closing != closing_.end() && closing->second.number == number)
+                    closing_.erase(closing);
+            });
+        });
+    }
     held_.erase(id);
     replacing_.erase(id);
     std::erase_if(waiters_, [&](const auto& entry) { return entry.first.db == id; });
@@ -234,6 +250,37 @@ void RecordWorld::on(const statedb::Retire& effect) {
     });
 }
 
+void RecordWorld::on(const statedb::PartWith& effect) {
+    for (const auto& [record, grant] : effect.records) {
+        VolatileFile* const file = find(record.db);
+        if (file == nullptr) {
+            note_parted({record, grant, std::nullopt});
+            continue;
+        }
+        file->with(key_bytes(record), [this, file, record, grant] {
+            auto here = ours(*file, record);
+            if (!here) {
+                note_parted({record, grant, std::nullopt});
+                return;
+            }
+            here->header.dmaster = protocol::pnn::unknown;
+            file->file().store(key_of(record), here->header, here->data.span());
+            note_parted({record, grant, here->data});
+        });
+    }
+}
+
+// Told together, like copies.
+void RecordWorld::note_parted(statedb::Records::Parted parted) {
+    parted_.push_back(std::move(parted));
+    if (parted_.size() > 1) return;
+    later([this] {
+        ask_([told = std::exchange(parted_, {})](statedb::Records& records, statedb::Outbox& out) {
+            records.parted(told, out);
+        });
+    });
+}
+
 void RecordWorld::on(const statedb::Remove& effect) {
     turns_.erase(effect.record);
     VolatileFile* const file = find(effect.record.db);
@@ -310,10 +357,11 @@ void RecordWorld::on(const statedb::Wipe& effect) {
     if (effect.db) begin_replacing(*effect.db);
 }
 
-void RecordWorld::on(const statedb::Freeze& /*effect*/) {
+void RecordWorld::on(const statedb::Freeze& effect) {
     if (std::exchange(cut_off_, true)) return;
-    spdlog::warn("cut off from the primary component: clients are kept out of all volatile "
-                 "databases");
+    if (!effect.for_good)
+        spdlog::warn("cut off from the primary component: clients are kept out of all volatile "
+                     "databases");
     freeze_as_due();
 }
 

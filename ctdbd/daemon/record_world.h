@@ -55,6 +55,8 @@ public:
 
     // -- files. Throws TdbError.
     void open(DatabaseId id, const std::string& name, TdbOptions options);
+    // Clients that still have it open must find nothing in it: it is emptied first, as soon as
+    // nobody is inside, and stays open until then.
     void close(DatabaseId id);
     [[nodiscard]] VolatileFile* find(DatabaseId id);
 
@@ -117,6 +119,7 @@ private:
     void on(statedb::TakeOver effect);
     void on(const statedb::GiveAway& effect);
     void on(const statedb::Retire& effect);
+    void on(const statedb::PartWith& effect);
     void on(const statedb::Remove& effect);
     void on(const statedb::Ready& effect);
     void on(const statedb::ReadLocal& effect);
@@ -146,6 +149,7 @@ private:
     [[nodiscard]] std::vector<RecordName>
     keep_only(VolatileFile& file, const std::vector<statedb::Reconcile::Kept>& kept) const;
     void note_copy(const RecordName& record, std::optional<statedb::Grant> rsn);
+    void note_parted(statedb::Records::Parted parted);
 
     void begin_turn(const RecordName& record, std::size_t callers, const Bytes& data);
     void watch_turns();
@@ -158,6 +162,14 @@ private:
     RecordWorldSettings settings_;
     AskRecords ask_;
     std::map<DatabaseId, std::unique_ptr<VolatileFile>> files_;
+
+    struct Closing {
+        std::unique_ptr<VolatileFile> file; // until it is empty
+        std::uint64_t number = 0;
+    };
+
+    std::map<DatabaseId, Closing> closing_;
+    std::uint64_t closed_ = 0; // until now
     std::map<RecordName, std::vector<Waiter>> waiters_;
     std::map<std::uint64_t, Reader> readers_; // by ticket
     std::uint64_t last_ticket_ = 0;
@@ -165,7 +177,8 @@ private:
     bool frozen_ = true; // because of either
     std::set<DatabaseId> held_;
     std::map<DatabaseId, std::shared_ptr<Replacement>> replacing_; // that wait for their wipe
-    std::vector<statedb::Records::Copy> copies_; // to be told at the end of this turn of the loop
+    std::vector<statedb::Records::Copy> copies_;   // to be told at the end of this turn of the loop
+    std::vector<statedb::Records::Parted> parted_; // the same
     std::map<RecordName, Turn> turns_;
     boost::asio::steady_timer turn_timer_;
     bool turn_timer_set_ = false;

@@ -183,6 +183,35 @@ void RecordMachine::on(const Retire& effect) {
     });
 }
 
+void RecordMachine::on(const PartWith& effect) {
+    for (const auto& [record, grant] : effect.records) {
+        VolatileFile* const file = find(record.db);
+        if (file == nullptr) {
+            note_parted({record, grant, std::nullopt});
+            continue;
+        }
+        file->with(record.key, [this, file, record, grant] {
+            const FileRecord* const here = file->ours(record.key);
+            if (here == nullptr) return note_parted({record, grant, std::nullopt});
+            FileRecord given = *here;
+            given.dmaster = 0;
+            const Bytes data = Bytes::copy_of(std::string_view(given.data));
+            file->store(record.key, std::move(given));
+            note_parted({record, grant, data});
+        });
+    }
+}
+
+void RecordMachine::note_parted(Records::Parted parted) {
+    parted_.push_back(std::move(parted));
+    if (parted_.size() > 1) return;
+    agenda_.soon([this] {
+        ask_([&, told = std::exchange(parted_, {})](Records& records, Outbox& out) {
+            records.parted(told, out);
+        });
+    });
+}
+
 void RecordMachine::on(const Remove& effect) {
     turns_.erase(effect.record);
     if (VolatileFile* const file = find(effect.record.db))

@@ -56,6 +56,7 @@ private:
     void on(TakeOver effect);
     void on(const GiveAway& effect);
     void on(const Retire& effect);
+    void on(const PartWith& effect);
     void on(const Remove& effect);
     void on(const Ready& effect);
     void on(const ReadLocal& effect);
@@ -70,6 +71,7 @@ private:
     void look_again_everywhere();
     void answer_waiters(const RecordName& record);
     void note_copy(const RecordName& record, std::optional<Grant> rsn);
+    void note_parted(Records::Parted parted);
     void reconcile(DatabaseId db, const std::vector<Reconcile::Kept>& kept, std::uint64_t round);
     void reconciled(std::uint64_t round, const std::vector<RecordName>& missing);
     void begin_turn(const RecordName& record, std::size_t clients);
@@ -87,6 +89,7 @@ private:
     std::map<RecordName, std::vector<Waiter>> waiters_;
     std::map<std::uint64_t, std::function<void(std::string)>> readers_; // by ticket
     std::vector<Records::Copy> copies_;                                 // to be told together
+    std::vector<Records::Parted> parted_;                               // the same
     std::map<RecordName, Turn> turns_;
     std::uint64_t last_turn_ = 0;
     std::uint64_t reconciling_ = 0; // the last reconciliation that began

@@ -193,7 +193,8 @@ void RecordNode::report() {
 bool RecordNode::leaves_at_once() {
     leaving_ = true;
     clients_.wind_down();
-    host_->resign(around_.now());
+    machine_.shut_for_good();
+    records_.retreat(host_->outbox(around_.now()));
     agenda_.after(resigning_max, [this] {
         if (!std::exchange(left_, true)) {
             machine_.shut_for_good();
@@ -206,8 +207,9 @@ bool RecordNode::leaves_at_once() {
 }
 
 void RecordNode::go_on_leaving() {
-    if (!leaving_ || left_ || !host_->resigned()) return;
-    machine_.shut_for_good();
+    if (!leaving_ || left_) return;
+    if (records_.retreated()) host_->resign(around_.now());
+    if (!host_->resigned()) return;
     if (machine_.occupied()) return; // they come out of their chains in a moment
     left_ = true;
     around_.leave();

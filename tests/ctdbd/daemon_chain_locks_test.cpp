@@ -1,7 +1,7 @@
 // Work that waits for chain locks, against real holders in other processes: the packaged lock
 // helper plays the client that holds a chain.
 #include "ctdbd/daemon/chain_locks.h"
-#include "tests/ctdbd/daemon_files.h"
+#include "tests/ctdbd/chain_holder.h"
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
@@ -17,41 +17,6 @@
 using namespace ctdbd::daemon;
 
 namespace {
-
-// A process that holds a chain, or the whole file, from its construction on.
-class Holder {
-public:
-    Holder(boost::asio::io_context& loop, const TdbFile& file, const char* hex_key) {
-        std::array<int, 2> ends{};
-        REQUIRE(pipe2(ends.data(), O_CLOEXEC) == 0);
-        Command command{.arguments = {LockSettings{}.helper, std::to_string(getpid()), "3",
-                                      hex_key != nullptr ? "RECORD" : "DB", file.path().string(),
-                                      fmt::format("0x{:x}", file.open_flags())},
-                        .extra_descriptor = ends[1],
-                        .environment = {}};
-        if (hex_key != nullptr) command.arguments.emplace_back(hex_key);
-        child_ = std::make_unique<Child>(loop, command, [this](int) { gone_ = true; });
-        close(ends[1]);
-        char verdict = 1;
-        REQUIRE(read(ends[0], &verdict, 1) == 1);
-        REQUIRE(verdict == 0);
-        close(ends[0]);
-    }
-
-    void let_go(boost::asio::io_context& loop) {
-        child_->signal(SIGTERM);
-        CHECK(turn_until(loop, [this] { return gone_; }));
-    }
-
-    void die(boost::asio::io_context& loop) {
-        child_->signal(SIGKILL);
-        CHECK(turn_until(loop, [this] { return gone_; }));
-    }
-
-private:
-    std::unique_ptr<Child> child_;
-    bool gone_ = false;
-};
 
 struct Fixture {
     TestDirectory directory;
@@ -93,7 +58,7 @@ TEST_CASE("work on a held chain waits, in order, while other keys go on") {
     for (const bool mutexes : {true, false}) {
         CAPTURE(mutexes);
         Fixture f(mutexes);
-        Holder holder(f.loop, f.file, k1_hex);
+        ChainHolder holder(f.loop, f.file, k1_hex);
         std::vector<int> order;
         for (int number : {1, 2, 3})
             f.locks.with(bytes("k1"), [&, number] {
@@ -117,7 +82,7 @@ TEST_CASE("work on a held chain waits, in order, while other keys go on") {
 TEST_CASE("a holder that is killed inside the lock does not keep it") {
     for (const bool mutexes : {true, false}) {
         Fixture f(mutexes);
-        Holder holder(f.loop, f.file, k1_hex);
+        ChainHolder holder(f.loop, f.file, k1_hex);
         bool done = false;
         f.locks.with(bytes("k1"), [&] { done = true; });
         holder.die(f.loop);
@@ -128,8 +93,8 @@ TEST_CASE("a holder that is killed inside the lock does not keep it") {
 TEST_CASE("no more helpers than allowed, and everybody is served") {
     Fixture f;
     f.settings.helpers_max = 1;
-    Holder first(f.loop, f.file, "6B31");
-    Holder second(f.loop, f.file, "6B32");
+    ChainHolder first(f.loop, f.file, "6B31");
+    ChainHolder second(f.loop, f.file, "6B32");
     int done = 0;
     for (const char* key : {"k1", "k2"})
         f.locks.with(bytes(key), [&] { ++done; });
@@ -159,14 +124,14 @@ TEST_CASE("a frozen file shuts clients out and lets us work") {
         f.locks.thaw();
         CHECK_FALSE(f.locks.frozen());
         // The chain can be had by others again.
-        Holder client(f.loop, f.file, k1_hex);
+        ChainHolder client(f.loop, f.file, k1_hex);
         client.let_go(f.loop);
     }
 }
 
 TEST_CASE("freezing does what waited for chains first, then calls back") {
     Fixture f;
-    Holder holder(f.loop, f.file, k1_hex);
+    ChainHolder holder(f.loop, f.file, k1_hex);
     std::vector<int> order;
     f.locks.with(bytes("k1"), [&] { order.push_back(1); });
     f.locks.freeze([&] { order.push_back(2); });
@@ -182,7 +147,7 @@ TEST_CASE("freezing does what waited for chains first, then calls back") {
 
 TEST_CASE("freezing waits for the client that holds a chain, thawing gives up waiting") {
     Fixture f;
-    Holder holder(f.loop, f.file, k1_hex);
+    ChainHolder holder(f.loop, f.file, k1_hex);
     bool frozen = false;
     f.locks.freeze([&] { frozen = true; });
     f.loop.run_for(std::chrono::milliseconds(100));
@@ -196,7 +161,7 @@ TEST_CASE("freezing waits for the client that holds a chain, thawing gives up wa
 TEST_CASE("without a helper program the lock is still got in the end") {
     Fixture f;
     f.settings.helper = "/nonexistent/helper";
-    Holder holder(f.loop, f.file, k1_hex);
+    ChainHolder holder(f.loop, f.file, k1_hex);
     bool done = false;
     f.locks.with(bytes("k1"), [&] { done = true; });
     f.loop.run_for(std::chrono::milliseconds(50));

@@ -1,7 +1,7 @@
 // What the record service decides, done to a real TDB file: what readers and tools are told of it.
 #include "ctdbd/daemon/record_world.h"
 #include "statedb/record_commands.h"
-#include "tests/ctdbd/daemon_files.h"
+#include "tests/ctdbd/chain_holder.h"
 
 #include <doctest/doctest.h>
 
@@ -86,4 +86,43 @@ TEST_CASE("a database that a tool holds is shut until it is released, whatever t
     CHECK(fixture.world.find(locking)->is_shut());
     fixture.world.release(locking);
     CHECK_FALSE(fixture.world.find(locking)->is_shut());
+}
+
+// A client that still has the file open would go on with records that are somebody else's by now.
+TEST_CASE("a database that is closed is emptied first, however long a client sits in it") {
+    Fixture fixture;
+    const auto shows = [&](const char* key) {
+        TdbFile& file = fixture.world.find(locking)->file();
+        const auto lock = ChainLock::try_lock(file, bytes(key));
+        return lock && file.fetch(bytes(key).span()).has_value();
+    };
+    fixture.perform(TakeOver{record, 7, TakeOver::Source::shipped, bytes("share modes")});
+    ChainHolder client(fixture.loop, fixture.world.find(locking)->file(), "6B31");
+    fixture.world.close(locking);
+    CHECK(fixture.world.find(locking) == nullptr);
+    fixture.world.open(locking, "locking.tdb",
+                       {.path = fixture.directory.path() / "locking.tdb.0"});
+    fixture.perform(TakeOver{{locking, "k2"}, 8, TakeOver::Source::shipped, bytes("new")});
+    client.let_go(fixture.loop);
+    CHECK(turn_until(fixture.loop, [&] { return shows("k2"); }));
+    CHECK_FALSE(shows("k1"));
+}
+
+TEST_CASE("a closed file that was empty, or soon is, can be opened anew") {
+    Fixture fixture;
+    fixture.perform(TakeOver{record, 7, TakeOver::Source::shipped, bytes("share modes")});
+    fixture.world.close(locking);
+    fixture.loop.restart();
+    fixture.loop.poll();
+    const TdbFile anew({.path = fixture.directory.path() / "locking.tdb.0"});
+    CHECK_FALSE(anew.fetch(bytes("k1").span()).has_value());
+}
+
+TEST_CASE("what a leaver parts with stays in its file as nobody's") {
+    Fixture fixture;
+    fixture.perform(TakeOver{record, 7, TakeOver::Source::shipped, bytes("share modes")});
+    fixture.perform(statedb::PartWith{{{record, 7}, {{locking, "absent"}, 8}}});
+    const auto header = fixture.world.find(locking)->file().header(bytes("k1").span());
+    REQUIRE(header);
+    CHECK(header->dmaster == 0xffffffff);
 }

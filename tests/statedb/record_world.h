@@ -166,6 +166,19 @@ private:
         records(who).retired(retire.record, retire.grant, empty, order[who]);
     }
 
+    void perform(ProcessorId who, Machine& machine, const PartWith& part) {
+        std::vector<Records::Parted> parted;
+        for (const auto& [name, grant] : part.records) {
+            const auto at = machine.files.find(name);
+            const bool ours = at != machine.files.end() && at->second.ours;
+            parted.push_back({name, grant, std::nullopt});
+            if (!ours) continue;
+            at->second.ours = false;
+            parted.back().data = Bytes::copy_of(at->second.data);
+        }
+        records(who).parted(std::move(parted), order[who]);
+    }
+
     void perform(ProcessorId, Machine& machine, const Remove& remove) {
         machine.files.erase(remove.record);
     }

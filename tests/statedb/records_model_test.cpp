@@ -72,6 +72,9 @@ public:
         case 15:
             pass(300ms);
             break;
+        case 16:
+            leave(node);
+            break;
         }
         check_one_user();
     }
@@ -97,7 +100,7 @@ public:
         RC_ASSERT(world.order.digests_agree());
     }
 
-    static constexpr int kinds = 16; // of steps
+    static constexpr int kinds = 17; // of steps
 
 private:
     ProcessorId any_machine(std::uint8_t number) const {
@@ -155,6 +158,23 @@ private:
         world.order.form(rest, said_goodbye ? std::vector{who} : std::vector<ProcessorId>{});
         for (const RecordName& name : names)
             allow_survivors(name);
+    }
+
+    // In order, so nothing is lost that was not lost before.
+    void leave(ProcessorId who) {
+        if (world.order.members.size() <= 2) return;
+        world.records(who).retreat(world.order[who]);
+        for (int i = 0; i < 8 && !world.records(who).retreated(); ++i) {
+            world.settle();
+            pass(notice / 2);
+        }
+        world.settle();
+        RC_ASSERT(world.records(who).retreated());
+        std::vector<ProcessorId> rest = world.order.members;
+        std::erase(rest, who);
+        down.push_back(who);
+        world.machines.erase(who);
+        world.order.form(rest, {who});
     }
 
     void come_back(std::uint8_t who) {

@@ -65,6 +65,74 @@ TEST_CASE("records of the living stay usable while those of a departed node are 
     CHECK(world.records(b).find(record)->lost);
 }
 
+TEST_CASE("who leaves in order leaves what only it had to the others, emptiness included") {
+    RecordWorld world = four();
+    const RecordName deleted{7, "deleted"}, wanted{7, "wanted"};
+    world.give(b, deleted, "old");
+    world.give(a, deleted, "");
+    world.give(a, record, "only here");
+    world.give(a, wanted, "waited for");
+    world.machines[a].turns.insert(wanted); // so that it stays here for the moment
+    world.records(a).retreat(world.order[a]);
+    world.drain(a);
+    while (world.carry_out(a)) {
+    }
+    CHECK(world.machines[a].frozen);
+    CHECK_FALSE(world.records(a).retreated());
+    world.want(c, wanted);
+    world.settle();
+    CHECK(world.records(a).retreated());
+    CHECK(world.usable(c, wanted));
+    CHECK(world.machines[c].files[wanted].data == "waited for");
+    world.order.form({b, c, d}, {a});
+    world.settle();
+    CHECK(world.records(b).status().lost == 0);
+    const ProcessorId heir = owner(world, b);
+    CHECK(world.usable(heir, record));
+    CHECK(world.machines[heir].files[record].data == "only here");
+    const ProcessorId heir_of_nothing = world.records(b).find(deleted)->owner;
+    CHECK(world.machines[heir_of_nothing].files[deleted].data.empty());
+    CHECK(world.order.digests_agree());
+}
+
+TEST_CASE("of several that leave at once nobody is another's heir") {
+    RecordWorld world = four();
+    for (const ProcessorId who : {a, b, c})
+        world.give(who, {7, std::to_string(who.node)}, "kept");
+    for (const ProcessorId who : {a, b, c})
+        world.records(who).retreat(world.order[who]);
+    world.settle();
+    for (const ProcessorId who : {a, b, c}) {
+        CHECK(world.records(who).retreated());
+        CHECK(world.usable(d, {7, std::to_string(who.node)}));
+    }
+}
+
+TEST_CASE("the last one leaves without heirs, and one without a quorum without asking") {
+    RecordWorld world = four();
+    world.give(a, record, "1");
+    for (const ProcessorId who : {a, b, c, d})
+        world.records(who).retreat(world.order[who]);
+    world.settle();
+    for (const ProcessorId who : {a, b, c, d})
+        CHECK(world.records(who).retreated());
+}
+
+TEST_CASE("what a leaver gives away is given again if the ring changes meanwhile") {
+    RecordWorld world = four();
+    world.give(a, record, "1");
+    world.records(a).retreat(world.order[a]);
+    while (world.carry_out(a)) {
+    }
+    for (std::size_t n = world.order[a].submissions.size(); n > 0; --n)
+        world.order.refuse_next(a);
+    world.order.form({a, b, c}, {d});
+    world.settle();
+    CHECK(world.records(a).retreated());
+    CHECK(world.machines[owner(world, b)].files[record].data == "1");
+    CHECK(owner(world, b) != a);
+}
+
 TEST_CASE("a silently departed node's records wait for its notice period, a leaver's do not") {
     RecordWorld world = four();
     world.give(b, record, "2");

@@ -10,6 +10,7 @@ import time
 
 import story
 from cluster import wait_until
+from raw_client import LocalFile
 
 
 def value_of(says):
@@ -117,6 +118,8 @@ class Going(story.Story):
         self.assertEqual(self.cluster[1].ended(), 0)
         self.others_without_node_1()
         self.assertEqual(self.read(0, "ours"), "of node 0")
+        self.assertEqual(self.read(0, "moved"), "third", "what only the leaver had is not lost")
+        self.assertEqual(self.read(2, "lonely"), "never seen elsewhere")
         self.meanwhile()
         self.cluster[1].start()
         self.node_1_has_caught_up()
@@ -246,8 +249,35 @@ class Going(story.Story):
             self.cluster[pnn].must("attach", self.volatile)
             self.assertEqual(self.read(pnn, "moved"), "")
 
-    def database_id(self, node):
-        return int(re.search(rf"dbid:(0x[0-9a-f]+) name:{re.escape(self.persistent)} ", node.must("getdbmap")).group(1), 16)
+    def test_all_others_restart_while_one_is_away(self):
+        """What it had is nobody's by then; its clients have the file open, and must find nothing of that in it."""
+        self.write(1, "moved", "before")
+        away, others = self.cluster[1], [self.cluster[0], self.cluster[2]]
+        with away.client() as client:
+            flags, = struct.unpack("<i", client.control(149, struct.pack("<I", self.database_id(away, self.volatile))).data)
+        file = LocalFile(str(away.path_of(self.volatile)), flags)
+        self.addCleanup(file.close)
+        self.assertIn(b"before", file.fetch(b"moved"))
+        away.signal(signal.SIGSTOP)
+        for node in others:
+            node.signal(signal.SIGKILL)
+        for node in others:
+            node.ended()
+        for node in others:
+            node.start()
+        self.cluster.wait_ok(others)
+        away.signal(signal.SIGCONT)
+        self.cluster.wait_ok()
+        wait_until(lambda: file.fetch(b"moved") is None, "the returned node's clients still find what is gone")
+        for node in self.cluster:
+            wait_until(lambda: self.volatile in node.must("getdbmap"), "the database is not attached again")
+        self.assertEqual(self.read(0, "moved"), "")
+        self.write(0, "moved", "after")
+        self.assertEqual(self.read(1, "moved"), "after")
+        self.assertIn(b"after", file.fetch(b"moved"), "its clients' file is the one that is used")
+
+    def database_id(self, node, name=None):
+        return int(re.search(rf"dbid:(0x[0-9a-f]+) name:{re.escape(name or self.persistent)} ", node.must("getdbmap")).group(1), 16)
 
 
 if __name__ == "__main__":
