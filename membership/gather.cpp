@@ -26,6 +26,10 @@ void Protocol::shift_to_gather(JoinReason why,
         suspicion_.lasted(installed_.members(), now_ - at->since);
         session_ = Session{};
         session_.proc_set.insert(installed_.members().begin(), installed_.members().end());
+        // Their silence counts from when the token should have come: on a ring that turned a
+        // moment ago a member may stall for as long as at any other time.
+        if (at->token_loss_at)
+            session_.silence_ends = std::max(now_, *at->token_loss_at) + settings_.silence;
         emit(Interrupted{why});
     }
     // From Commit or Recovery the sets stay as they were; the candidate ring goes with its state,
@@ -43,6 +47,7 @@ void Protocol::shift_to_gather(JoinReason why,
 void Protocol::open_gather() {
     ++statistics_.gathers;
     state_ = Gather{};
+    std::get<Gather>(state_).silence_at = session_.silence_ends;
     sets_changed(std::get<Gather>(state_));
 }
 
@@ -69,11 +74,12 @@ void Protocol::schedule_join(Gather& at) {
     at.coalesce_at = now_ + Duration(static_cast<std::int64_t>(jitter_.below(spread + 1)));
 }
 
-// T_join, give or take 30 %.
+// T_join, give or take 30 %; half of it while silence is about to be judged.
 void Protocol::send_join(Gather& at) {
     const auto per_mille = static_cast<std::int64_t>(700 + jitter_.below(601));
+    const Duration pause = at.silence_at ? settings_.join / 2 : settings_.join;
     at.coalesce_at.reset();
-    at.join_at = now_ + settings_.join * per_mille / 1000;
+    at.join_at = now_ + pause * per_mille / 1000;
     emit(Multicast{compose_join(session_.proc_set, session_.fail_set)});
 }
 
@@ -196,6 +202,21 @@ void Protocol::consensus_timeout(Gather& at) {
     check_consensus();
 }
 
+// A living member answers a JOIN within milliseconds, whatever it thinks of our sets. Who has said
+// nothing at all since the token was lost is not waited for as those are who do not agree yet.
+void Protocol::silence_timeout(Gather& at) {
+    session_.silence_ends.reset();
+    at.silence_at.reset();
+    bool changed = false;
+    for (const ProcessorId id : session_.candidates())
+        if (id != self_ && installed_.has_member(id) && !session_.heard.contains(id)) {
+            changed |= add_failed(id);
+            session_.departed.insert(id);
+        }
+    if (changed) sets_changed(at);
+    check_consensus();
+}
+
 // All agree, but the representative makes no commit token: ask again.
 void Protocol::commit_wait_timeout(Gather& at) {
     sets_changed(at);
@@ -215,6 +236,11 @@ bool Protocol::fire(Gather& at) {
     if (due(at.consensus_at)) {
         count(26);
         consensus_timeout(at);
+        return true;
+    }
+    if (due(at.silence_at)) {
+        count(26);
+        silence_timeout(at);
         return true;
     }
     if (due(at.settle_at)) {

@@ -103,6 +103,7 @@ private:
     void check_consensus(); // may enter Commit
     [[nodiscard]] bool others_are_gone() const;
     void consensus_timeout(Gather& at);
+    void silence_timeout(Gather& at);
     void commit_wait_timeout(Gather& at);
     void schedule_join(Gather& at);
     void send_join(Gather& at);

@@ -45,7 +45,8 @@ struct Session {
     Processors strangers; // heard in this session before they were verified
     Instant settled_at{}; // nobody new can be expected to speak up after this
     Processors deaf;      // expelled by another member for failure to receive
-    Processors departed;  // left cleanly, unreachable, or outlived by a newer incarnation
+    Processors departed; // left cleanly, unreachable, outlived, or silent: we wait for none of them
+    Timer silence_ends;  // whoever of our ring has not spoken by then is silent
     bool consensus_expired = false;
     bool lease_awaited = false; // the disk is too slow for the ring's number: go on without it
 
@@ -70,6 +71,7 @@ struct Gather {
     Timer join_at;
     Timer coalesce_at;
     Timer consensus_at;
+    Timer silence_at;
     Timer commit_wait_at;
     Timer lease_wait_at;  // the representative waits for its disk until then
     Timer settle_at;      // ... and for those who are just introducing themselves

@@ -22,8 +22,8 @@ Timer earliest_of(const Operational& at) {
 
 Timer earliest_of(const Gather& at) {
     Timer earliest;
-    for (const Timer& timer : {at.join_at, at.coalesce_at, at.consensus_at, at.commit_wait_at,
-                               at.lease_wait_at, at.settle_at})
+    for (const Timer& timer : {at.join_at, at.coalesce_at, at.consensus_at, at.silence_at,
+                               at.commit_wait_at, at.lease_wait_at, at.settle_at})
         lower(earliest, timer);
     return earliest;
 }

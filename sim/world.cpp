@@ -26,8 +26,9 @@ std::vector<NodeId> numbered_up_to(std::uint32_t count) {
 // Time-outs of a node that was configured otherwise than the rest (totem.md 9.2).
 Settings slower(Settings settings, double factor) {
     if (factor == 1) return settings;
-    for (Duration* time : {&settings.token_loss, &settings.join, &settings.consensus,
-                           &settings.commit_wait, &settings.commit, &settings.probe})
+    for (Duration* time :
+         {&settings.token_loss, &settings.join, &settings.consensus, &settings.silence,
+          &settings.commit_wait, &settings.commit, &settings.probe})
         *time = Duration{static_cast<Duration::rep>(static_cast<double>(time->count()) * factor)};
     return settings;
 }

@@ -50,8 +50,9 @@ std::optional<std::string> Settings::validate() const {
         return "outstanding_windows: at least 3, since aru lags in the accelerated ring";
     if (consumer_windows == 0) return "consumer_windows: at least 1";
     for (const Duration duration :
-         {token_loss, token_retransmit_min, hold_min, hold_max, hurry, join, consensus, commit_wait,
-          commit, recovery_max, probe, backoff_base, backoff_max, leave, ftr_time, slow_consumer})
+         {token_loss, token_retransmit_min, hold_min, hold_max, hurry, join, consensus, silence,
+          commit_wait, commit, recovery_max, probe, backoff_base, backoff_max, leave, ftr_time,
+          slow_consumer})
         if (duration <= Duration::zero()) return "every time-out must be longer than nothing";
     if (join_coalesce_max < Duration::zero() || rtr_pace < Duration::zero())
         return "join_coalesce_max and rtr_pace must not be negative";
@@ -64,6 +65,7 @@ std::optional<std::string> Settings::validate() const {
         return "4 (hold_max + token_retransmit_min) must be below token_loss, or a lost token is "
                "not sent again in time";
     if (4 * join >= consensus) return "join must be below a quarter of consensus";
+    if (silence < 2 * join) return "silence must be at least 2 join, or one lost JOIN is a verdict";
     if (consensus < token_loss) return "consensus must be at least token_loss";
     if (backoff_base > backoff_max) return "backoff_base must not exceed backoff_max";
     return std::nullopt;
@@ -77,7 +79,8 @@ Settings Settings::for_token_loss(Duration token_loss) {
     const auto scaled = [factor](Duration timer) {
         return Duration(std::llround(static_cast<double>(timer.count()) * factor));
     };
-    for (Duration* const patience : {&settings.consensus, &settings.commit_wait, &settings.commit})
+    for (Duration* const patience :
+         {&settings.consensus, &settings.silence, &settings.commit_wait, &settings.commit})
         *patience = scaled(*patience);
     for (Duration* const pace :
          {&settings.token_retransmit_min, &settings.hold_min, &settings.hold_max, &settings.hurry,
@@ -95,6 +98,7 @@ Settings Settings::simulated() {
     settings.join = 10ms;
     settings.join_coalesce_max = 1ms;
     settings.consensus = 120ms;
+    settings.silence = 20ms;
     settings.commit_wait = 100ms;
     settings.commit = 100ms;
     settings.recovery_max = 2s;

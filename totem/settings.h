@@ -18,7 +18,7 @@ struct Settings {
 
     // -- flow control, in packets (4.5)
     // ---------------------------------------------------------------
-    std::uint32_t window = 0; // by all members per rotation; 0: adapts between 20 N and 128 N
+    std::uint32_t window = 0;    // by all members per rotation; 0: adapts between 20 N and 128 N
     std::uint32_t visit_max = 0; // new ones of one member per visit; 0: max(20, window / N)
     std::uint32_t accelerated =
         80; // per cent of a visit's packets sent after the token (4.9); 0: original protocol
@@ -36,6 +36,7 @@ struct Settings {
     Duration join = 30ms;
     Duration join_coalesce_max = 2ms;
     Duration consensus = 360ms;
+    Duration silence = 60ms; // without a JOIN, beyond T_token_loss: a member is gone (ADR 0014)
     Duration commit_wait = 300ms;
     Duration commit = 300ms;
     Duration recovery_max = 10s;
