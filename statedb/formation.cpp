@@ -36,7 +36,8 @@ States::const_iterator donor_of(const States& states, std::uint64_t newest) {
 
 void continue_order(Formation& formation, States::const_iterator donor) {
     formation.donor = donor->first;
-    formation.base = after_formation(donor->second.total, formation.primary.index);
+    formation.base =
+        after_formation(donor->second.total, formation.view.ring, formation.primary.index);
     for (const auto& [member, state] : formation.states) {
         const bool holds = state.full && state.total == donor->second.total;
         (holds ? formation.holders : formation.joiners).push_back(member);
@@ -50,14 +51,13 @@ void start_anew(Formation& formation, const Knowledge& known) {
     Position start;
     for (const auto& [member, state] : formation.states) {
         start.index = std::max(start.index, state.total.index);
-        const bool blank = state.history == History{};
-        if (!blank && contains(known.newest().nodes, member.node))
+        if (!blank(state.history) && contains(known.newest().nodes, member.node))
             formation.holders.push_back(member);
     }
     if (formation.holders.empty())
         for (const auto& [member, state] : formation.states)
             formation.holders.push_back(member);
-    formation.base = after_formation(start, formation.primary.index);
+    formation.base = after_formation(start, formation.view.ring, formation.primary.index);
 }
 
 void compare_views(Formation& formation, const std::vector<ProcessorId>& previous) {
@@ -86,7 +86,7 @@ Summary Formation::summary_of(const ProcessorId& member, ServiceId service) cons
                     .full = state.full && state.total.epoch >= newest,
                     .content = {}};
     // Only a vote in a component says that its durable state was held.
-    if (contains(newest_nodes, member.node) && state.history != History{})
+    if (contains(newest_nodes, member.node) && !blank(state.history))
         summary.last_primary = newest;
     else if (!contains(state.history.last_primary.nodes, member.node))
         summary.last_primary = 0;
@@ -116,6 +116,7 @@ Proposal propose(const Cluster& cluster, const RingId& ring, States states) {
 
     Formation& formation = proposal.formation;
     formation.states = std::move(states);
+    formation.view.ring = ring;
     formation.primary.index = proposal.verdict.next_index;
     formation.newest = proposal.known.newest().index;
     formation.newest_nodes = proposal.known.newest().nodes;
@@ -131,7 +132,6 @@ Proposal propose(const Cluster& cluster, const RingId& ring, States states) {
         formation.primary.nodes.push_back(holder.node);
     if (mutated(Mutant::joiner_votes_at_once)) formation.primary.nodes = members;
     compare_views(formation, previous);
-    formation.view.ring = ring;
     formation.view.epoch = formation.primary.index;
     formation.view.primary = true;
     formation.view.fresh = formation.fresh;

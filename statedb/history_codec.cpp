@@ -1,6 +1,6 @@
 // A voting history as bytes, for stable storage and for the 64 bytes of a commit token's hint: a
-// version, then primaries, each an index and its nodes as a bitmap. By hand because a Protobuf list
-// of 64 nodes would not fit the hint.
+// version, then primaries, each an index and its nodes as a bitmap, and an index. By hand because a
+// Protobuf list of 64 nodes would not fit the hint.
 #include "statedb/quorum.h"
 
 #include <algorithm>
@@ -10,7 +10,7 @@ namespace statedb {
 
 namespace {
 
-constexpr std::uint8_t format_version = 1;
+constexpr std::uint8_t format_version = 2;
 constexpr std::size_t bitmap_bytes_max = 8; // nodes 1..64
 constexpr std::uint8_t listed_nodes = 0xff; // instead of a bitmap's size: a list, for other numbers
 constexpr std::size_t nodes_max = members_max;
@@ -134,6 +134,7 @@ Bytes encode(const History& history) {
     out.number(history.attempts.size());
     for (const Primary& attempt : history.attempts)
         out.primary(attempt);
+    out.number(history.given_up);
     return Bytes::copy_of(out.bytes());
 }
 
@@ -146,6 +147,7 @@ std::optional<History> decode_history(std::span<const std::uint8_t> bytes) {
     if (attempts > bytes.size()) return std::nullopt;
     for (std::uint64_t i = 0; i < attempts; ++i)
         history.attempts.push_back(in.primary());
+    history.given_up = in.number();
     if (!in.complete()) return std::nullopt;
     return history;
 }

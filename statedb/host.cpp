@@ -74,7 +74,8 @@ void Host::State::close_component() {
     outgoing.forget_host_messages();
     if (!component) return;
     if (component->round && !component->round_complete()) {
-        history.attempts = component->round->attempts_before;
+        history = without_attempt(std::move(history), component->round->primary.index,
+                                  std::move(component->round->attempts_before));
         store_history();
     }
     give_up_queue();

@@ -65,7 +65,7 @@ void Host::State::on(const ProcessorId& from, const Create& create) {
 void Host::State::hold_round() {
     Component& c = *component;
     if (c.formed) { // only the voters were to change
-        if (replica.full()) replica.hold_renumbering(c.round->primary.index);
+        if (replica.full()) replica.hold_renumbering(c.ring, c.round->primary.index);
         return;
     }
     c.held = true;
@@ -83,7 +83,7 @@ void Host::State::finish_round() {
     c.known = {};
     c.round.reset();
     if (!c.formed) return form();
-    c.end = after_formation(c.end, history.last_primary.index);
+    c.end = after_formation(c.end, c.ring, history.last_primary.index);
     if (replica.full()) replica.arrive(c.end);
     change_voters(); // somebody may have become ready meanwhile
 }

@@ -9,7 +9,8 @@ namespace statedb {
 using namespace totem;
 
 // The end of a sequence of commands and formations. Equal positions have equal sequences behind
-// them: `chain` is a digest of the commands' names, and one name has one content (P10).
+// them: `chain` is a digest of the commands' and the formations' names, and one name has one
+// content (P10).
 struct Position {
     std::uint64_t epoch = 0; // of the last primary component that formed in the sequence
     std::uint64_t index = 0; // of the last command
@@ -31,9 +32,18 @@ struct Position {
     return at;
 }
 
-[[nodiscard]] inline Position after_formation(Position at, std::uint64_t epoch) {
+// Two rings may try the same epoch, of which at most one is formed; what somebody holds of the
+// other must not look alike.
+[[nodiscard]] inline Position
+after_formation(Position at, const RingId& ring, std::uint64_t epoch) {
     at.epoch = epoch;
-    at.chain = Digest{}.add(at.chain).add(epoch).value();
+    at.chain = Digest{}
+                   .add(at.chain)
+                   .add(ring.seq)
+                   .add(ring.representative.node)
+                   .add(ring.representative.incarnation)
+                   .add(epoch)
+                   .value();
     return at;
 }
 

@@ -14,11 +14,6 @@ bool contains(const std::vector<NodeId>& sorted, NodeId node) {
     return std::ranges::binary_search(sorted, node);
 }
 
-// A new node, or one that lost its disk: it has nothing to say about the past.
-bool blank(const History& history) {
-    return history.last_primary.index == 0 && history.attempts.empty();
-}
-
 // The component's nodes and what they remember, side by side.
 struct Assembly {
     std::span<const NodeId> members;
@@ -120,7 +115,7 @@ Reason linear_vote(std::span<const NodeId> nodes, const Assembly& here) {
 std::uint64_t greatest_index(std::span<const History> histories) {
     std::uint64_t greatest = 0;
     for (const History& history : histories) {
-        greatest = std::max(greatest, history.last_primary.index);
+        greatest = std::max({greatest, history.last_primary.index, history.given_up});
         for (const Primary& attempt : history.attempts)
             greatest = std::max(greatest, attempt.index);
     }
@@ -128,6 +123,10 @@ std::uint64_t greatest_index(std::span<const History> histories) {
 }
 
 } // namespace
+
+bool blank(const History& history) {
+    return history.last_primary.index == 0 && history.attempts.empty();
+}
 
 Knowledge pool(std::span<const NodeId> members, std::span<const History> histories) {
     const Assembly here{members, histories};
@@ -152,6 +151,12 @@ History with_attempt(History history, const Knowledge& known, Primary attempt) {
                std::ranges::find(known.open, mine) == known.open.end();
     });
     history.attempts.push_back(std::move(attempt));
+    return history;
+}
+
+History without_attempt(History history, std::uint64_t index, std::vector<Primary> before) {
+    history.attempts = std::move(before);
+    history.given_up = std::max(history.given_up, index);
     return history;
 }
 

@@ -32,9 +32,20 @@ struct Primary {
 struct History {
     Primary last_primary;
     std::vector<Primary> attempts;
+    // The greatest index of an attempt of ours that nobody formed. Some member may hold its end all
+    // the same, as one that somebody may have formed: another component under its index would look
+    // like that one to it.
+    std::uint64_t given_up = 0;
 
     friend bool operator==(const History&, const History&) = default;
 };
+
+// A new node, or one that lost its disk: it has nothing to say about the past.
+[[nodiscard]] bool blank(const History& history);
+// `history` after its latest attempt turned out to be formed by nobody; `before`: its attempts
+// before that one.
+[[nodiscard]] History
+without_attempt(History history, std::uint64_t index, std::vector<Primary> before);
 
 inline constexpr std::size_t attempts_max = 16; // of different nodes; more are not tried
 

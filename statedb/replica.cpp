@@ -102,9 +102,9 @@ void Replica::hold_formation(const Formation& formation) {
     held_.emplace_back(formation);
 }
 
-void Replica::hold_renumbering(std::uint64_t epoch) {
-    total_ = after_formation(total_, epoch);
-    held_.emplace_back(HeldRenumbering{epoch});
+void Replica::hold_renumbering(const RingId& ring, std::uint64_t epoch) {
+    total_ = after_formation(total_, ring, epoch);
+    held_.emplace_back(HeldRenumbering{ring, epoch});
 }
 
 void Replica::promote(Outbox& out) {
@@ -113,7 +113,7 @@ void Replica::promote(Outbox& out) {
         if (const auto* command = std::get_if<OrderedCommand>(&held)) apply(*command, out);
         if (const auto* formation = std::get_if<Formation>(&held)) enter(*formation, out);
         if (const auto* renumbering = std::get_if<HeldRenumbering>(&held))
-            arrive(after_formation(green_, renumbering->epoch));
+            arrive(after_formation(green_, renumbering->ring, renumbering->epoch));
     }
     check(green_ == end, "the held tail ends where it was said to end");
 }

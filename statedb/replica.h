@@ -49,7 +49,7 @@ public:
     void enter(const Formation& formation, Outbox& out); // we have its base, or are fresh
     void hold_formation(const Formation& formation);
     // The same component under a new index, because its voters changed.
-    void hold_renumbering(std::uint64_t epoch);
+    void hold_renumbering(const RingId& ring, std::uint64_t epoch);
     // Held commands and formations were decided: they count. A fresh formation needs no call.
     void promote(Outbox& out);
 
@@ -68,6 +68,7 @@ public:
 
 private:
     struct HeldRenumbering {
+        RingId ring;
         std::uint64_t epoch = 0;
     };
 

@@ -313,6 +313,33 @@ TEST_CASE("host: an attempt with unknown outcome blocks those who might rival it
     CHECK(c.ledger(3).texts() == Texts{"mine"});
 }
 
+TEST_CASE("host: who holds an attempt that nobody formed is not taken for one of another ring") {
+    Cluster c(3);
+    c.meet({1, 2, 3});
+    c.ring.form_ring({1, 2, 3});
+    // All attempt component 2; 3 receives every CREATE, 1 and 2 all but the last.
+    const auto attempts = [&](NodeId node) { return !c.ring.disk(node).attempts.empty(); };
+    while (!attempts(1) || !attempts(2) || !attempts(3))
+        for (const NodeId node : {1U, 2U, 3U})
+            c.ring.store(node) || c.ring.submit(node) || c.ring.originate(node) ||
+                c.ring.receive(node) || c.ring.deliver(node);
+    for (const NodeId node : {1U, 2U, 3U})
+        c.originate_all(node);
+    while (c.ring.receive(3)) {
+    }
+    c.ring.partition({{1, 2}, {3}});
+    c.ring.settle();
+    CHECK(c.ring.active_nodes() == std::set<NodeId>{1, 2});
+    CHECK(c.ring.disk(3).attempts == std::vector{Primary{2, {1, 2, 3}}});
+    CHECK(c.ring.disk(1).last_primary == Primary{3, {1, 2}}); // an index names one component
+
+    const auto loads = c.ledger(3).loads;
+    c.meet({1, 2, 3});
+    CHECK(c.ring.active_nodes().size() == 3);
+    CHECK(c.ledger(3).loads == loads + 1); // it was not there when 1 and 2 went on
+    CHECK(c.chronicle.broken.empty());
+}
+
 TEST_CASE(
     "host: who lost all volatile state begins anew, and stale state elsewhere does not return") {
     Cluster c(3);
