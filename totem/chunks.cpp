@@ -40,16 +40,6 @@ read_head(std::span<const std::uint8_t> bytes, std::size_t& offset, const Place&
     return head;
 }
 
-Bytes joined(const std::vector<Bytes>& pieces, std::size_t size) {
-    WritableBytes whole(size);
-    std::uint8_t* out = whole.data();
-    for (const Bytes& piece : pieces) {
-        std::memcpy(out, piece.data(), piece.size());
-        out += piece.size();
-    }
-    return whole.freeze(size);
-}
-
 Delivery
 delivery(const DataPacket& packet, std::uint8_t index, std::uint64_t counter, Bytes payload) {
     return {.origin = packet.origin,
@@ -119,7 +109,7 @@ void Assembly::take(const DataPacket& packet, std::vector<Delivery>& out) {
         }
         // A message that another one follows before its end. Only the front can tell: what is
         // open behind it was opened by this packet's last chunk.
-        if (index == 0 && chunk->first) misfits_ += partial_.erase(packet.origin);
+        if (index == 0 && chunk->first) give_up(packet.origin);
         if (chunk->first && chunk->last)
             out.push_back(delivery(packet, index, chunk->counter, std::move(chunk->bytes)));
         else
@@ -127,28 +117,48 @@ void Assembly::take(const DataPacket& packet, std::vector<Delivery>& out) {
     }
 }
 
+void Assembly::give_up(ProcessorId origin) {
+    const auto found = partial_.find(origin);
+    if (found == partial_.end() || !found->second.open) return;
+    ++misfits_;
+    found->second.close();
+}
+
 void Assembly::take_fragment(const DataPacket& packet,
                              std::uint8_t index,
                              Chunk chunk,
                              std::vector<Delivery>& out) {
-    if (chunk.first)
-        partial_[packet.origin] = {.counter = chunk.counter, .service = packet.service};
-    const auto open = partial_.find(packet.origin);
-    if (open == partial_.end()) {
+    Partial& message = partial_[packet.origin];
+    if (chunk.first) {
+        message.close();
+        message.open = true;
+        message.counter = chunk.counter;
+        message.service = packet.service;
+    }
+    if (!message.open) {
         ++misfits_;
         return;
     }
-    Partial& message = open->second;
     message.size += chunk.bytes.size();
     if (message.service != packet.service || message.size > message_size_max) {
         ++misfits_;
-        partial_.erase(open);
-        return;
+        return message.close();
     }
     message.pieces.push_back(std::move(chunk.bytes));
     if (!chunk.last) return;
-    out.push_back(delivery(packet, index, message.counter, joined(message.pieces, message.size)));
-    partial_.erase(open);
+    out.push_back(delivery(packet, index, message.counter, joined(message)));
+    message.close();
+}
+
+Bytes Assembly::joined(const Partial& message) {
+    WritableBytes whole =
+        message.size <= small ? small_pool_->allocate() : WritableBytes(message.size);
+    std::uint8_t* out = whole.data();
+    for (const Bytes& piece : message.pieces) {
+        std::memcpy(out, piece.data(), piece.size());
+        out += piece.size();
+    }
+    return whole.freeze(message.size);
 }
 
 } // namespace totem

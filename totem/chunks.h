@@ -6,6 +6,7 @@
 #include "totem/wire.h"
 
 #include <map>
+#include <memory>
 
 namespace totem {
 
@@ -64,11 +65,19 @@ public:
     [[nodiscard]] std::uint64_t misfits() const { return misfits_; }
 
 private:
+    // Of an originator that ever had one; between messages only its memory is kept.
     struct Partial {
+        bool open = false;
         std::uint64_t counter = 0;
         Service service = Service::agreed;
         std::vector<Bytes> pieces; // slices of the packets; joined once, when the last has come
         std::size_t size = 0;      // of all pieces, at most message_size_max
+
+        void close() {
+            open = false;
+            pieces.clear();
+            size = 0;
+        }
     };
 
     void take_fragment(const DataPacket& packet,
@@ -76,7 +85,14 @@ private:
                        Chunk chunk,
                        std::vector<Delivery>& out);
 
+    void give_up(ProcessorId origin); // its open message, if it has one
+    Bytes joined(const Partial& message);
+
+    // Most messages of several packets are small ones that lie across two.
+    static constexpr std::size_t small = 2048;
+
     std::map<ProcessorId, Partial> partial_;
+    std::unique_ptr<BlockPool> small_pool_ = std::make_unique<BlockPool>(small);
     std::uint64_t misfits_ = 0;
 };
 
