@@ -223,7 +223,7 @@ void Network::send_one(Instant departs,
     if (in_order) last = at = std::max(at, last + Duration{1});
     // An old packet comes only then, or a second time then.
     if (!late || chance_.chance(0.5)) arrivals.push_back({at, {to, sent, false}});
-    if (nonsense) arrivals.push_back({at, {to, meaningless(sent), false}});
+    if (nonsense) arrivals.push_back({at, {to, meaningless(datagram), false}});
     if (again) arrivals.push_back({at + *again, {to, std::move(sent), late}});
 }
 

@@ -45,6 +45,7 @@ void Messages::answer(ProcessorId asker, std::uint64_t ticket, Bytes content, Ou
                encode({.form = NodeMessage::Form::answer,
                        .targets = {asker.node},
                        .ticket = ticket,
+                       .life = asker.incarnation,
                        .content = std::move(content)}),
                Service::agreed);
 }
@@ -88,7 +89,9 @@ void Messages::apply(const Command& command, Outbox& out) {
                                              std::move(message->content), message->ticket});
         break;
     case NodeMessage::Form::answer: {
-        // Only who was asked may answer, and only once.
+        // Only who was asked may answer, and only once; what the last life of our node asked is
+        // answered behind its death, and nobody knows that ticket any more.
+        if (message->life != self_.incarnation) break;
         const auto question = asked_.find(message->ticket);
         if (question == asked_.end() || question->second != command.sender) break;
         asked_.erase(question);

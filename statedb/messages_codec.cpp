@@ -18,6 +18,7 @@ Bytes encode(const NodeMessage& message) {
     head.set_kind(message.kind);
     head.set_ticket(message.ticket);
     head.set_flags(message.flags);
+    head.set_life(message.life);
     const std::size_t size = head.ByteSizeLong();
     check(size <= 0xffff, "a list of all nodes fits the head");
 
@@ -43,6 +44,7 @@ std::optional<NodeMessage> decode_node_message(const Bytes& bytes) {
                         .kind = head.kind(),
                         .ticket = head.ticket(),
                         .flags = head.flags(),
+                        .life = head.life(),
                         .content = {}};
     const std::size_t start = length_size + size;
     message.content = bytes.slice(start, bytes.size() - start);

@@ -14,6 +14,7 @@ struct NodeMessage {
     std::uint32_t kind = 0;
     std::uint64_t ticket = 0;
     std::uint32_t flags = 0;
+    std::uint32_t life = 0;
     Bytes content;
 
     friend bool operator==(const NodeMessage&, const NodeMessage&) = default;
