@@ -3,8 +3,10 @@
 
 #include "statedb/databases.h"
 
+#include <map>
 #include <optional>
 #include <set>
+#include <tuple>
 #include <variant>
 
 namespace statedb::database_command {
@@ -35,7 +37,15 @@ struct Commit {
     std::uint64_t oldest_open = 0; // outcomes of the sender's lower serials may be forgotten
     DatabaseId id = 0;
     std::vector<Write> writes;
-    bool whole = false; // what is not written goes
+    bool whole = false;      // what is not written goes
+    std::uint32_t parts = 0; // that came before it and belong to it
+};
+
+// Writes of a content that is too large for one message; the Commit of this serial has the rest.
+struct CommitPart {
+    std::uint64_t serial = 0;
+    std::uint32_t part = 0;
+    std::vector<Write> writes;
 };
 
 struct Durable {
@@ -60,7 +70,8 @@ struct Barrier {
     std::uint64_t number = 0;
 };
 
-using Any = std::variant<Attach, Detach, Commit, Durable, Offer, ContentPart, Settle, Barrier>;
+using Any =
+    std::variant<Attach, Detach, Commit, Durable, Offer, ContentPart, Settle, Barrier, CommitPart>;
 
 // What a member of the component could bring for a database that is not settled.
 struct Candidate {
@@ -90,6 +101,9 @@ struct Outcome {
     std::string why; // refused
 };
 
+// Parts whose commit has not come yet, by sender, serial and number.
+using Parts = std::map<std::tuple<ProcessorId, std::uint64_t, std::uint32_t>, std::vector<Write>>;
+
 struct SavedState {
     std::uint64_t epoch = 0;
     std::vector<ProcessorId> members;
@@ -99,6 +113,7 @@ struct SavedState {
     std::vector<NodeId> awaited_nodes;
     std::set<ProcessorId> reported;
     std::uint64_t begun = 0;
+    Parts parts;
 };
 
 [[nodiscard]] Bytes encode(const Any& command);

@@ -134,6 +134,7 @@ void Databases::refused(const Bytes& payload, Outbox& out) {
     std::visit(Match{[&](const Attach& attach) { unsent(state.attaches, attach.serial); },
                      [&](const Detach& detach) { unsent(state.detaches, detach.serial); },
                      [&](const Commit& commit) { unsent(state.commits, commit.serial); },
+                     [&](const CommitPart& part) { unsent(state.commits, part.serial); },
                      [&](const Durable&) {
                          state.ack_sent = false;
                          state.ack_due = true;
@@ -272,6 +273,10 @@ std::uint64_t Databases::digest() const {
         }
     for (const ProcessorId& who : state_->reported)
         add(who);
+    for (const auto& [name, writes] : state_->parts) {
+        add(std::get<0>(name));
+        digest.add(std::get<1>(name)).add(std::get<2>(name)).add(writes.size());
+    }
     return digest.value();
 }
 

@@ -65,6 +65,17 @@ std::vector<Write> get_writes(const List& from) {
     return list;
 }
 
+void put(const CommitPart& from, databases::pb::CommitPart& to) {
+    to.set_serial(from.serial);
+    to.set_part(from.part);
+    for (const Write& write : from.writes)
+        put_write(write.key, write.value, *to.mutable_writes());
+}
+
+CommitPart get(const databases::pb::CommitPart& from) {
+    return {from.serial(), from.part(), get_writes(from.writes())};
+}
+
 struct Encoder {
     databases::pb::Command& out;
 
@@ -86,7 +97,10 @@ struct Encoder {
         for (const Write& write : commit.writes)
             put_write(write.key, write.value, *out.mutable_commit()->mutable_writes());
         out.mutable_commit()->set_whole(commit.whole);
+        out.mutable_commit()->set_parts(commit.parts);
     }
+
+    void operator()(const CommitPart& part) const { put(part, *out.mutable_commit_part()); }
 
     void operator()(const Durable& durable) const {
         out.mutable_durable();
@@ -199,8 +213,11 @@ std::optional<Any> decode(const Bytes& payload) {
     case Kind::kDetach:
         return Detach{in.detach().serial(), in.detach().id()};
     case Kind::kCommit:
-        return Commit{in.commit().serial(), in.commit().oldest_open(), in.commit().id(),
-                      get_writes(in.commit().writes()), in.commit().whole()};
+        return Commit{in.commit().serial(), in.commit().oldest_open(),
+                      in.commit().id(),     get_writes(in.commit().writes()),
+                      in.commit().whole(),  in.commit().parts()};
+    case Kind::kCommitPart:
+        return get(in.commit_part());
     case Kind::kDurable:
         return get(in.durable());
     case Kind::kOffer: {
@@ -257,6 +274,11 @@ Bytes encode_state(const SavedState& from) {
         to.add_awaited_nodes(node);
     for (const ProcessorId& who : from.reported)
         put(who, *to.add_reported());
+    for (const auto& [name, writes] : from.parts) {
+        auto& item = *to.add_parts();
+        put(std::get<0>(name), *item.mutable_who());
+        put(CommitPart{std::get<1>(name), std::get<2>(name), writes}, *item.mutable_part());
+    }
     return bytes_of(to);
 }
 
@@ -280,6 +302,10 @@ std::optional<SavedState> decode_state(const Bytes& bytes) {
     to.awaited_nodes = {from.awaited_nodes().begin(), from.awaited_nodes().end()};
     for (const auto& who : from.reported())
         to.reported.insert(get(who));
+    for (const auto& item : from.parts()) {
+        CommitPart part = get(item.part());
+        to.parts[{get(item.who()), part.serial, part.part}] = std::move(part.writes);
+    }
     return to;
 }
 

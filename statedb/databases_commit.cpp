@@ -17,6 +17,10 @@ constexpr std::size_t header_size = 24; // rsn u64, dmaster u32, reserved, flags
 // A command is one message of the ring (totem.md 3.10: 16 MiB), and has an envelope.
 constexpr std::size_t commit_size_max = std::size_t{15} << 20;
 
+// Of a whole content; so many parts are on their way at once, and others' messages between them.
+constexpr std::size_t part_size = std::size_t{1} << 20;
+constexpr std::uint32_t parts_under_way_max = 4;
+
 std::uint64_t little_endian_u64(std::string_view bytes) {
     std::uint64_t value = 0;
     for (std::size_t i = 0; i < 8; ++i)
@@ -37,13 +41,26 @@ std::size_t size_of(const std::vector<Write>& writes) {
 
 // What is wrong with these writes whatever the database holds.
 std::string malformed(const std::vector<Write>& writes) {
-    if (size_of(writes) > commit_size_max) return "the transaction is too large";
     for (const Write& write : writes) {
+        if (write.key.size() + write.value.size() > commit_size_max) return "a record is too large";
         if (write.value.size() < header_size) return "a record without a header";
         if (write.key == sequence_key() && data_of(write.value).size() < 8)
             return "a sequence number that is none";
     }
     return {};
+}
+
+// A part ends with the write that fills it; the last one goes with the commit.
+std::vector<std::size_t> ends_of_parts(const std::vector<Write>& writes) {
+    std::vector<std::size_t> ends;
+    std::size_t size = 0;
+    for (std::size_t i = 0; i + 1 < writes.size(); ++i) {
+        size += writes[i].key.size() + writes[i].value.size();
+        if (size < part_size) continue;
+        ends.push_back(i + 1);
+        size = 0;
+    }
+    return ends;
 }
 
 } // namespace
@@ -85,7 +102,9 @@ void Databases::commit(DatabaseId id,
                        std::vector<Write> writes,
                        std::uint64_t ticket,
                        Outbox& out) {
-    if (std::string why = malformed(writes); !why.empty()) {
+    std::string why = malformed(writes);
+    if (size_of(writes) > commit_size_max) why = "the transaction is too large";
+    if (!why.empty()) {
         state_->emit(CommitRefused{ticket, std::move(why)});
         return;
     }
@@ -101,7 +120,9 @@ void Databases::replace(DatabaseId id,
         state_->emit(CommitRefused{ticket, std::move(why)});
         return;
     }
-    state_->commits[++state_->last_serial] = {ticket, id, std::move(content), true};
+    auto part_ends = ends_of_parts(content);
+    state_->commits[++state_->last_serial] = {ticket, id, std::move(content), true,
+                                              std::move(part_ends)};
     state_->send_commits(out);
 }
 
@@ -114,10 +135,59 @@ void Databases::State::send_commits(Outbox& out) {
         if (commit.sent || (at != databases.end() && !at->second.settled)) continue;
         commit.sent = true;
         if (commit.begun == 0) commit.begun = begun;
-        const bool safe = !mutated(Mutant::commit_not_safe);
-        send(Commit{serial, commits.begin()->first, commit.id, commit.writes, commit.whole}, out,
-             safe ? Service::safe : Service::agreed);
+        commit.parts_sent = commit.parts_arrived = 0;
+        send_parts(serial, commit, out);
     }
+}
+
+// As many as may be on their way, and the commit itself behind the last one.
+void Databases::State::send_parts(std::uint64_t serial, LocalCommit& commit, Outbox& out) {
+    const auto part_count = static_cast<std::uint32_t>(commit.part_ends.size());
+    const auto writes_of = [&](std::uint32_t part) {
+        const auto at = [&](std::size_t end) {
+            return commit.writes.begin() + static_cast<std::ptrdiff_t>(end);
+        };
+        const auto from = part == 0 ? commit.writes.begin() : at(commit.part_ends[part - 1]);
+        const auto to = part == part_count ? commit.writes.end() : at(commit.part_ends[part]);
+        return std::vector<Write>(from, to);
+    };
+    while (commit.parts_sent < part_count &&
+           commit.parts_sent < commit.parts_arrived + parts_under_way_max) {
+        send(CommitPart{serial, commit.parts_sent, writes_of(commit.parts_sent)}, out,
+             Service::agreed);
+        ++commit.parts_sent;
+    }
+    if (commit.parts_sent != part_count) return;
+    ++commit.parts_sent; // the commit
+    const bool safe = !mutated(Mutant::commit_not_safe);
+    send(Commit{serial, commits.begin()->first, commit.id, writes_of(part_count), commit.whole,
+                part_count},
+         out, safe ? Service::safe : Service::agreed);
+}
+
+void Databases::State::on(const Command& command, const CommitPart& part, Outbox& out) {
+    parts[{command.sender, part.serial, part.part}] = part.writes;
+    const auto mine = command.sender == self ? commits.find(part.serial) : commits.end();
+    if (mine == commits.end() || !mine->second.sent) return;
+    ++mine->second.parts_arrived;
+    send_parts(part.serial, mine->second, out);
+}
+
+// None: a part is missing, for it was sent in another epoch than this.
+std::optional<std::vector<Write>> Databases::State::assembled(ProcessorId sender,
+                                                              const Commit& commit) const {
+    std::vector<Write> writes;
+    for (std::uint32_t part = 0; part < commit.parts; ++part) {
+        const auto at = parts.find({sender, commit.serial, part});
+        if (at == parts.end()) return std::nullopt;
+        writes.insert(writes.end(), at->second.begin(), at->second.end());
+    }
+    writes.insert(writes.end(), commit.writes.begin(), commit.writes.end());
+    return writes;
+}
+
+void Databases::State::forget_parts(ProcessorId sender, std::uint64_t below_serial) {
+    parts.erase(parts.lower_bound({sender, 0, 0}), parts.lower_bound({sender, below_serial, 0}));
 }
 
 std::string Databases::State::refuse_commit(const Database& database,
@@ -138,10 +208,21 @@ std::string Databases::State::refuse_commit(const Database& database,
     return {};
 }
 
-void Databases::State::on(const Command& command, const Commit& commit, Outbox&) {
+void Databases::State::on(const Command& command, const Commit& sent, Outbox& out) {
     auto& known = outcomes[command.sender];
-    known.erase(known.begin(), known.lower_bound(commit.oldest_open));
+    known.erase(known.begin(), known.lower_bound(sent.oldest_open));
+    forget_parts(command.sender, sent.oldest_open);
+    if (known.contains(sent.serial)) return; // sent twice: it is decided
     const bool ours = command.sender == self;
+    auto writes = assembled(command.sender, sent);
+    if (!writes) {
+        if (const auto mine = commits.find(sent.serial); ours && mine != commits.end()) {
+            mine->second.sent = false;
+            send_commits(out);
+        }
+        return;
+    }
+    const Commit commit{sent.serial, sent.oldest_open, sent.id, std::move(*writes), sent.whole, 0};
     const auto at = databases.find(commit.id);
     Outcome outcome{.committed = false, .id = commit.id};
     if (at == databases.end() || at->second.kind == DatabaseKind::is_volatile) {
@@ -160,6 +241,8 @@ void Databases::State::on(const Command& command, const Commit& commit, Outbox&)
         outcome.version = database.version;
     }
     known[commit.serial] = outcome;
+    for (std::uint32_t part = 0; part < sent.parts; ++part)
+        parts.erase({command.sender, sent.serial, part});
     if (ours) resolve(commit.serial, outcome);
 }
 

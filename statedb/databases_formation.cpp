@@ -9,6 +9,7 @@
 #include "statedb/databases_impl.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace statedb {
 
@@ -47,8 +48,10 @@ void Databases::State::form(const View& view) {
     epoch = view.epoch;
     if (begun == 0) begun = epoch;
     members = view.members;
-    for (const ProcessorId& who : view.departed)
+    for (const ProcessorId& who : view.departed) {
         reported.erase(who);
+        forget_parts(who, std::numeric_limits<std::uint64_t>::max());
+    }
     // A new life of a node does not ask for what its former life had sent.
     for (const ProcessorId& who : view.members)
         std::erase_if(outcomes, [&](const auto& item) {
@@ -197,6 +200,7 @@ void Databases::begin_epoch(std::span<const Summary> summaries, Outbox& out) {
     std::map<DatabaseId, State::Database> own = std::exchange(state.databases, {});
     own.merge(std::exchange(state.staged, {}));
     state.outcomes.clear();
+    state.parts.clear();
     state.reported.clear();
     state.epoch = state.begun = 0;
     state.awaited_epoch = 0;
@@ -245,7 +249,8 @@ Bytes Databases::save(const Summary& joiner) const {
                      .awaited_epoch = state_->awaited_epoch,
                      .awaited_nodes = state_->awaited_nodes,
                      .reported = state_->reported,
-                     .begun = state_->begun};
+                     .begun = state_->begun,
+                     .parts = state_->parts};
     for (const auto& [id, database] : state_->databases) {
         SavedDatabase item{.id = id,
                            .name = database.name,
@@ -296,6 +301,7 @@ void Databases::State::adopt(const SavedState& saved) {
     awaited_nodes = saved.awaited_nodes;
     reported = saved.reported;
     begun = saved.begun;
+    parts = saved.parts;
     offer_sent = false;
     for (const SavedDatabase& item : saved.databases) {
         Database& database = databases[item.id];

@@ -53,7 +53,11 @@ struct Databases::State {
         DatabaseId id = 0;
         std::vector<Write> writes;
         bool whole = false;
-        bool sent = false;
+        // Where the parts of a large content end, in `writes`; what is behind the last one goes
+        // with the commit itself. Parts are sent as those before them arrive.
+        std::vector<std::size_t> part_ends;
+        std::uint32_t parts_sent = 0, parts_arrived = 0;
+        bool sent = false;              // or begun to be
         std::uint64_t begun = 0;        // the volatile epoch in which it was sent first; 0: never
         std::optional<Version> version; // applied; waits until it is durable everywhere
     };
@@ -84,6 +88,7 @@ struct Databases::State {
     void on(const Command& command, const database_command::Attach& attach, Outbox& out);
     void on(const Command& command, const database_command::Detach& detach, Outbox& out);
     void on(const Command& command, const database_command::Commit& commit, Outbox& out);
+    void on(const Command& command, const database_command::CommitPart& part, Outbox& out);
     void on(const Command& command, const database_command::Durable& durable, Outbox& out);
     void on(const Command& command, const database_command::Offer& offer, Outbox& out);
     void on(const Command& command, const database_command::ContentPart& part, Outbox& out);
@@ -100,6 +105,10 @@ struct Databases::State {
                                             const std::vector<Write>& writes) const;
     void make(Database& database, Version version, const database_command::Commit& commit);
     void send_commits(Outbox& out);
+    void send_parts(std::uint64_t serial, LocalCommit& commit, Outbox& out);
+    [[nodiscard]] std::optional<std::vector<Write>>
+    assembled(ProcessorId sender, const database_command::Commit& commit) const;
+    void forget_parts(ProcessorId sender, std::uint64_t below_serial);
     void resolve(std::uint64_t serial, const database_command::Outcome& outcome);
     void answer_commits();
     void answer_refusals();
@@ -138,6 +147,7 @@ struct Databases::State {
     // What became of commits, by sender and its serial, as long as the sender may ask: it asks when
     // its commit was ordered within a state that it then loaded.
     std::map<ProcessorId, std::map<std::uint64_t, database_command::Outcome>> outcomes;
+    database_command::Parts parts;
     // At the begin of a volatile epoch: the last component that anybody here was in, and its nodes.
     // A content of that epoch, or all of those nodes, must be here before a content is followed
     // (docs/adr/0003-records.md).

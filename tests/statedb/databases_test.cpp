@@ -210,6 +210,64 @@ TEST_CASE("a content that takes the place of another is the same on every member
     CHECK(world.order.digests_agree());
 }
 
+namespace {
+
+// Some four messages long.
+std::vector<Write> large_content(std::uint64_t rsn) {
+    std::vector<Write> content;
+    for (int number = 0; number < 40; ++number)
+        content.push_back({"key " + std::to_string(number),
+                           value(rsn, std::string(100'000, static_cast<char>('a' + number % 26)))});
+    return content;
+}
+
+} // namespace
+
+TEST_CASE("a content that is too large for one message takes the other's place in one step") {
+    DatabaseWorld world = three();
+    world.commit(a, secrets, "old", "1", 2);
+    world.settle();
+    world.databases(b).replace(secrets, large_content(1), 3, world.order[b]);
+    SUBCASE("undisturbed") {
+        while (world.order.has_submission(b)) {
+            CHECK(world.databases(c).content(secrets)->contains("old"));
+            world.order.order_next(b);
+        }
+    }
+    SUBCASE("somebody joins meanwhile and has what came before") {
+        world.order.order_next(b);
+        world.order.order_next(b);
+        const ProcessorId d{4, 1};
+        world.add(d);
+        world.order.form({a, b, c, d});
+    }
+    SUBCASE("what did not count is sent again") {
+        world.order.order_next(b);
+        for (std::size_t n = world.order[b].submissions.size(); n > 0; --n)
+            world.order.refuse_next(b);
+        world.order.form({a, b});
+    }
+    world.settle();
+    CHECK(world.machines[b].committed == std::vector<std::uint64_t>{3});
+    CHECK(world.databases(a).content(secrets)->size() == 40);
+    CHECK(same_on_all_disks(world, secrets));
+    CHECK(world.order.digests_agree());
+}
+
+TEST_CASE("who departs in the middle of a large content leaves the old one, and nothing else") {
+    DatabaseWorld world = three();
+    world.commit(a, secrets, "old", "1", 2);
+    world.settle();
+    world.databases(b).replace(secrets, large_content(1), 3, world.order[b]);
+    world.order.order_next(b);
+    world.order.form({a, c});
+    world.settle();
+    CHECK(world.databases(a).content(secrets)->contains("old"));
+    CHECK(world.databases(a).content(secrets)->size() == 2);
+    CHECK(world.databases(a).save({}).size() < 10'000); // no part of it is kept
+    CHECK(world.order.digests_agree());
+}
+
 TEST_CASE("malformed transactions are refused at once and never ordered") {
     DatabaseWorld world = three();
     world.databases(a).commit(secrets, {{"k", Bytes::copy_of("short")}}, 1, world.order[a]);
