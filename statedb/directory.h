@@ -103,6 +103,8 @@ public:
 
     [[nodiscard]] std::size_t size() const { return entries_.size(); }
 
+    [[nodiscard]] Grant last_grant() const { return last_grant_; }
+
     [[nodiscard]] std::size_t lost() const { return losses_.size(); }
 
     [[nodiscard]] std::uint64_t digest() const;

@@ -265,7 +265,8 @@ std::optional<RecordStatus> Records::find(const RecordName& record) const {
 
 RecordsStatus Records::status() const {
     const Directory& directory = state_->directory;
-    RecordsStatus status{directory.size(), directory.lost(), {}, state_->frozen};
+    RecordsStatus status{
+        directory.size(), directory.lost(), {}, state_->frozen, directory.last_grant()};
     for (const auto& [who, epoch] : directory.unnoticed())
         status.unnoticed.push_back(who);
     return status;

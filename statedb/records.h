@@ -7,7 +7,7 @@
 // hand-off. Former owners keep what they had as stale copies, from which the record is recovered if
 // its owner dies.
 //
-// Not there yet: read-only delegations and sticky records. A read with WANT_READONLY is a plain
+// Not there yet: read-only delegations. A read with WANT_READONLY is a plain
 // read(), which never migrates. Recovery of a departed node's records waits for the notice period;
 // what that guarantees and what it cannot is in the ADR.
 #pragma once
@@ -44,6 +44,7 @@ struct RecordsStatus {
     std::size_t lost = 0;               // of them
     std::vector<ProcessorId> unnoticed; // departed silently; may not have frozen yet
     bool frozen = true;                 // our own databases
+    Grant newest = 0;                   // no record has a higher one
 };
 
 class Records final : public StateMachine {

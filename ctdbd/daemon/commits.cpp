@@ -37,6 +37,8 @@ ControlOutcome Commits::asked(const ControlCall& call) {
     const DatabaseEntry* const entry = daemon_.databases.find(buffer->db_id);
     if (entry == nullptr) return daemon::refused("no such database");
     if (entry->committed == nullptr) return daemon::refused("volatile databases have no commits");
+    if (const std::string why = daemon_.databases.sickness(*entry); !why.empty())
+        return daemon::refused(fmt::format("the database is unhealthy: {}", why));
     if (daemon_.recovery_mode() != protocol::RecoveryMode::normal || !daemon_.nodes.self_active())
         return daemon::refused("this node does not serve now");
     if (daemon_.sections.has(buffer->db_id))

@@ -107,9 +107,9 @@ CommittedFile::CommittedFile(DiskThread& disk,
     if (!disk_->versions) return;
     TdbFile& file = disk_->file;
     if (!file.intact())
-        throw TdbError(fmt::format("{} is damaged: restore it from a backup, or move it away to "
-                                   "get it from the other nodes",
-                                   file.path().string()));
+        throw DamagedFile(fmt::format("{} is damaged: restore it from a backup, or move it away to "
+                                      "get it from the other nodes",
+                                      file.path().string()));
     file.scan([&](ByteSpan key, ByteSpan value) {
         if (!is_record(value)) return;
         disk_->digest.add(view_of(key), value);

@@ -124,6 +124,7 @@ void ControlDesk::carry_out_elsewhere(std::uint32_t pnn,
         ++last_id_, Pending{.pnn = pnn,
                             .client = client,
                             .reply = std::move(reply),
+                            .after_messages = control.opcode == protocol::Opcode::db_pull,
                             .deadline = patience == 0 ? std::chrono::steady_clock::time_point::max()
                                                       : now + std::chrono::seconds(patience)});
     const std::array<Pnn, 1> to = {pnn};
@@ -139,10 +140,15 @@ void ControlDesk::carry_out_elsewhere(std::uint32_t pnn,
 void ControlDesk::arrived(std::uint32_t from, const ControlAnswer& answer) {
     const auto found = pending_.find(answer.id);
     if (found == pending_.end() || found->second.pnn != from) return; // too late
-    const auto reply = std::move(found->second.reply);
+    const Pending pending = std::move(found->second);
     pending_.erase(found);
     const bool done = answer.status == 0;
-    reply({.status = answer.status, .data = done ? answer.data : Bytes(), .error = answer.error});
+    const ReplyControl reply{
+        .status = answer.status, .data = done ? answer.data : Bytes(), .error = answer.error};
+    if (pending.after_messages)
+        daemon_.disk.when_idle([reply, to = pending.reply] { to(reply); });
+    else
+        pending.reply(reply);
 }
 
 void ControlDesk::node_gone(std::uint32_t pnn) {

@@ -84,6 +84,7 @@ private:
         std::uint32_t pnn = 0;
         ClientId client = 0;
         ControlCall::Reply reply;
+        bool after_messages = false; // the reply may not overtake them: they are what was asked for
         std::chrono::steady_clock::time_point deadline;
     };
 

@@ -86,6 +86,14 @@ ControlOutcome check_pid_srvid(const ControlCall& call) {
     return refused("no client with this pid listens to this address");
 }
 
+ControlOutcome tunnel_register(const ControlCall& call) {
+    return call.daemon.tunnels.register_end(call);
+}
+
+ControlOutcome tunnel_deregister(const ControlCall& call) {
+    return call.daemon.tunnels.deregister_end(call);
+}
+
 ControlOutcome echo_data(const ControlCall& call) {
     const auto echo = protocol::decode<protocol::EchoData>(call.control.data);
     if (!echo) return refused(fmt::format("{}", echo.error()));
@@ -99,6 +107,8 @@ constexpr auto rows = std::to_array<ControlRow>({
     {Opcode::deregister_notify, deregister_notify},
     {Opcode::process_exists, process_exists},
     {Opcode::check_pid_srvid, check_pid_srvid},
+    {Opcode::tunnel_register, tunnel_register},
+    {Opcode::tunnel_deregister, tunnel_deregister},
     {Opcode::echo_data, echo_data},
 });
 

@@ -62,14 +62,18 @@ ControlOutcome db_open_flags(const ControlCall& call) {
     return ReplyControl::done(protocol::encode(flags));
 }
 
-// A persistent file that is damaged ends the start, so one that is attached is healthy.
 ControlOutcome db_get_health(const ControlCall& call) {
-    if (entry_of(call) == nullptr) return unknown_database();
-    return ReplyControl::done(protocol::encode_string(std::nullopt));
+    const DatabaseEntry* const entry = entry_of(call);
+    if (entry == nullptr) return unknown_database();
+    const std::string why = call.daemon.databases.sickness(*entry);
+    return ReplyControl::done(
+        protocol::encode_string(why.empty() ? std::nullopt : std::optional(why)));
 }
 
 ControlOutcome db_set_healthy(const ControlCall& call) {
-    if (entry_of(call) == nullptr) return unknown_database();
+    const DatabaseEntry* const entry = entry_of(call);
+    if (entry == nullptr) return unknown_database();
+    call.daemon.databases.set_healthy(*entry);
     return ReplyControl::done();
 }
 
@@ -78,6 +82,7 @@ ControlOutcome set_local_flag(const ControlCall& call, std::uint8_t flag) {
     if (entry == nullptr) return unknown_database();
     if (entry->kind != DatabaseKind::is_volatile) return refused("it is not volatile");
     entry->local_flags |= flag;
+    if (flag == protocol::db_flag::sticky) call.daemon.records.make_sticky(entry->id);
     return ReplyControl::done();
 }
 
@@ -133,12 +138,17 @@ ControlOutcome get_db_seqnum(const ControlCall& call) {
 
 ControlOutcome trans3_commit(const ControlCall& call) { return call.daemon.commits.asked(call); }
 
+// Once said around each commit, which has long been a single step.
+ControlOutcome persistent_update(const ControlCall& /*call*/) { return ReplyControl::done(); }
+
 ControlOutcome get_db_statistics(const ControlCall& call) {
     const DatabaseEntry* const entry = entry_of(call);
     if (entry == nullptr) return unknown_database();
-    protocol::DbStatistics statistics = entry->statistics;
-    if (VolatileFile* const file = call.daemon.records.find(entry->id))
+    protocol::DbStatistics statistics;
+    if (VolatileFile* const file = call.daemon.records.find(entry->id)) {
         statistics.locks = file->lock_statistics();
+        call.daemon.records.add_statistics(entry->id, statistics);
+    }
     return ReplyControl::done(protocol::encode(statistics));
 }
 
@@ -159,6 +169,8 @@ constexpr auto rows = std::to_array<ControlRow>({
     {Opcode::update_seqnum, update_seqnum},
     {Opcode::get_db_seqnum, get_db_seqnum},
     {Opcode::trans3_commit, trans3_commit},
+    {Opcode::start_persistent_update, persistent_update},
+    {Opcode::cancel_persistent_update, persistent_update},
     {Opcode::get_db_statistics, get_db_statistics},
 });
 

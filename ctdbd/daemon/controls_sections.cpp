@@ -64,6 +64,12 @@ ControlOutcome db_push_confirm(const ControlCall& call) {
         call, [&](std::uint32_t db) { return call.daemon.sections.confirm_push(call, db); });
 }
 
+ControlOutcome db_pull(const ControlCall& call) {
+    return said<protocol::PullDb>(call, [&](const protocol::PullDb& pull) {
+        return call.daemon.sections.pull(call, pull.db_id, pull.srvid);
+    });
+}
+
 constexpr auto rows = std::to_array<ControlRow>({
     {Opcode::db_freeze, db_freeze},
     {Opcode::db_thaw, db_thaw},
@@ -71,6 +77,7 @@ constexpr auto rows = std::to_array<ControlRow>({
     {Opcode::db_transaction_commit, db_transaction_commit},
     {Opcode::db_transaction_cancel, db_transaction_cancel},
     {Opcode::wipe_database, wipe_database},
+    {Opcode::db_pull, db_pull},
     {Opcode::db_push_start, db_push_start},
     {Opcode::db_push_confirm, db_push_confirm},
 });

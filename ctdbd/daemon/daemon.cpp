@@ -77,11 +77,11 @@ Daemon::Daemon(boost::asio::io_context& context, Setup read, Past past, Logging&
                 }),
       sequence_numbers(context, *this), life(*this), lifecycle(context, *this),
       monitoring(context, *this), attaching(context, *this), commits(context, *this),
-      sections(*this), traverses(context, *this), calls(*this), controls(context, *this),
+      sections(*this), traverses(context, *this), calls(*this), tunnels(*this),
+      statistics_history(context, *this), controls(context, *this),
       tools(context, setup.totem.lock_socket, cluster), heartbeat_timer_(context),
       patience_timer_(context) {
     times_.started = times_.recovery_started = times_.recovery_finished = time_of_day();
-    statistics.started = times_.started;
     databases.open_persistent(cluster.databases());
     life.begin();
     listen_to_requests();
@@ -101,6 +101,7 @@ void Daemon::open_doors() {
     tunables_changed();
     clients.accept_for(*this);
     cluster.start();
+    statistics_history.start();
     heartbeat();
 }
 
@@ -108,7 +109,10 @@ void Daemon::tunables_changed() {
     using config::Tunable;
     clients.limit_queued_messages(tunables[Tunable::max_queue_drop_msg]);
     records.tune(std::chrono::seconds(tunables[Tunable::vacuum_interval]),
-                 tunables[Tunable::lock_processes_per_db]);
+                 tunables[Tunable::lock_processes_per_db],
+                 {.moves_a_second = tunables[Tunable::hopcount_make_sticky],
+                  .duration = std::chrono::seconds(tunables[Tunable::sticky_duration]),
+                  .pindown = std::chrono::milliseconds(tunables[Tunable::sticky_pindown])});
 }
 
 void Daemon::shut_down(int exit_code, const std::string& why) {
@@ -281,7 +285,11 @@ void Daemon::packet_arrived(Client& client, const protocol::Packet& packet) {
         return;
     case Operation::req_tunnel:
         ++statistics.client.req_tunnel;
-        break;
+        if (const auto tunnel = protocol::decode<protocol::Tunnel>(packet.body()))
+            tunnels.sent(client, packet.header.destnode, *tunnel);
+        else
+            malformed(tunnel.error());
+        return;
     default:
         break;
     }
@@ -299,6 +307,7 @@ void Daemon::client_gone(Client& client) {
     attaching.client_gone(client.id());
     traverses.client_gone(client.id());
     sections.client_gone(client.id());
+    tunnels.client_gone(client.id());
     records.forget(client.id());
 }
 
@@ -319,8 +328,10 @@ void Daemon::perform(statedb::DatabaseEffect effect) {
                     entry->committed->apply(apply.version, std::move(apply.writes));
             },
             [&](Replace& replace) {
-                if (DatabaseEntry* const entry = databases.find(replace.id))
+                if (DatabaseEntry* const entry = databases.find(replace.id)) {
                     entry->committed->replace(replace.version, std::move(replace.content));
+                    databases.set_healthy(*entry);
+                }
             },
             [&](const Confirm& confirm) {
                 if (DatabaseEntry* const entry = databases.find(confirm.id))
@@ -350,6 +361,7 @@ void Daemon::letter_arrived(Pnn from, Letter letter) {
                    [&](const ClientMessage& message) { messenger.arrived(message); },
                    [&](const ControlRequest& request) { controls.arrived(from, request); },
                    [&](const ControlAnswer& answer) { controls.arrived(from, answer); },
+                   [&](const TunnelPacket& packet) { tunnels.arrived(packet); },
                    [&](const auto& about_traverse) { traverses.arrived(from, about_traverse); },
                },
                letter);

@@ -25,8 +25,10 @@
 #include "ctdbd/daemon/sections.h"
 #include "ctdbd/daemon/sequence_numbers.h"
 #include "ctdbd/daemon/setup.h"
+#include "ctdbd/daemon/statistics_history.h"
 #include "ctdbd/daemon/tool_door.h"
 #include "ctdbd/daemon/traverses.h"
+#include "ctdbd/daemon/tunnels.h"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -97,7 +99,7 @@ public:
     const Setup setup;
     Logging& logging;
     config::Tunables tunables;
-    protocol::Statistics statistics;
+    protocol::Statistics statistics; // of the present stretch: statistics_history.h
     NodeTable nodes;
     Clients clients;
     Registrations registrations;
@@ -115,6 +117,8 @@ public:
     Sections sections;
     Traverses traverses;
     Calls calls;
+    Tunnels tunnels;
+    StatisticsHistory statistics_history;
     ControlDesk controls;
     ToolDoor tools;
 

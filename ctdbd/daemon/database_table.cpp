@@ -43,7 +43,8 @@ DatabaseTable::DatabaseTable(const Setup& setup,
                              RecordWorld& records,
                              Durable durable)
     : setup_(setup), tunables_(tunables), disk_(disk), records_(records),
-      durable_(std::move(durable)) {}
+      durable_(std::move(durable)), health_(setup.conf.database.state_directory /
+                                            fmt::format("persistent_health.tdb.{}", setup.pnn)) {}
 
 TdbOptions DatabaseTable::options(const std::string& name, DatabaseKind kind) const {
     const config::Database& where = setup_.conf.database;
@@ -66,7 +67,15 @@ void DatabaseTable::open_persistent(statedb::Databases& service) {
         const std::string name = base.substr(0, base.size() - suffix.size());
         if (!name.ends_with(".tdb") || !is_database_name(name)) continue;
         const DatabaseId id = protocol::database_id(name);
-        open(id, name, DatabaseKind::is_persistent);
+        try {
+            open(id, name, DatabaseKind::is_persistent);
+        } catch (const DamagedFile& damaged) {
+            health_.mark(name, damaged.what());
+            throw;
+        }
+        if (const std::string why = sickness(entries_.at(id)); !why.empty())
+            spdlog::error("persistent database {} is unhealthy until it is restored or wiped: {}",
+                          name, why);
         CommittedFile& opened = *entries_.at(id).committed;
         spdlog::info("Attached to database '{}' with version {}.{}", opened.path().string(),
                      opened.version().epoch, opened.version().index);
@@ -98,6 +107,12 @@ void DatabaseTable::open(DatabaseId id, const std::string& name, DatabaseKind ki
 void DatabaseTable::close(DatabaseId id) {
     records_.close(id);
     entries_.erase(id);
+}
+
+void DatabaseTable::set_healthy(const DatabaseEntry& entry) {
+    if (sickness(entry).empty()) return;
+    health_.clear(entry.name);
+    spdlog::info("database {} is healthy again", entry.name);
 }
 
 DatabaseEntry* DatabaseTable::find(DatabaseId id) {

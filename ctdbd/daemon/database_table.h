@@ -7,6 +7,7 @@
 
 #include "ctdbd/daemon/cluster.h"
 #include "ctdbd/daemon/committed_file.h"
+#include "ctdbd/daemon/database_health.h"
 #include "ctdbd/daemon/record_world.h"
 #include "ctdbd/daemon/setup.h"
 #include "ctdbd/protocol/databases.h"
@@ -26,7 +27,6 @@ struct DatabaseEntry {
     std::uint8_t local_flags = 0;             // READONLY, STICKY: this node's own
     std::unique_ptr<CommittedFile> committed; // persistent and replicated ones
     std::uint64_t age = 0;                    // counts attaches
-    protocol::DbStatistics statistics;
 
     // As in the database map.
     [[nodiscard]] std::uint8_t flags() const;
@@ -55,6 +55,14 @@ public:
     void open(DatabaseId id, const std::string& name, DatabaseKind kind);
     void close(DatabaseId id);
 
+    // -- whether what a persistent database holds can be trusted
+    // Why not; empty: it can.
+    [[nodiscard]] std::string sickness(const DatabaseEntry& entry) const {
+        return health_.reason(entry.name);
+    }
+
+    void set_healthy(const DatabaseEntry& entry);
+
     [[nodiscard]] DatabaseEntry* find(DatabaseId id);
     // The newest first.
     [[nodiscard]] std::vector<const DatabaseEntry*> newest_first() const;
@@ -72,6 +80,7 @@ private:
     DiskThread& disk_;
     RecordWorld& records_;
     Durable durable_;
+    DatabaseHealth health_;
     std::map<DatabaseId, DatabaseEntry> entries_;
     std::uint64_t attaches_ = 0;
 };

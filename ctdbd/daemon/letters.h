@@ -47,6 +47,7 @@ struct TraverseStart {
     std::uint64_t id = 0;
     std::uint32_t db = 0;
     bool with_empty_records = false;
+    std::uint64_t newer_than = 0;
 
     friend bool operator==(const TraverseStart&, const TraverseStart&) = default;
 };
@@ -77,13 +78,22 @@ struct TraverseStop {
     friend bool operator==(const TraverseStop&, const TraverseStop&) = default;
 };
 
+struct TunnelPacket {
+    std::uint64_t tunnel_id = 0;
+    std::uint32_t flags = 0; // protocol::tunnel_flag::
+    Bytes data;
+
+    friend bool operator==(const TunnelPacket&, const TunnelPacket&) = default;
+};
+
 using Letter = std::variant<ClientMessage,
                             ControlRequest,
                             ControlAnswer,
                             TraverseStart,
                             TraverseRecords,
                             TraverseNext,
-                            TraverseStop>;
+                            TraverseStop,
+                            TunnelPacket>;
 
 [[nodiscard]] Bytes encode(const Letter& letter);
 // None: malformed, or a kind that only a later version knows.

@@ -38,6 +38,7 @@ void write(const TraverseStart& start, letters::Letter& out) {
     out.mutable_traverse_start()->set_id(start.id);
     out.mutable_traverse_start()->set_db(start.db);
     out.mutable_traverse_start()->set_with_empty_records(start.with_empty_records);
+    out.mutable_traverse_start()->set_newer_than(start.newer_than);
 }
 
 void write(const TraverseRecords& piece, letters::Letter& out) {
@@ -57,6 +58,12 @@ void write(const TraverseNext& next, letters::Letter& out) {
 
 void write(const TraverseStop& stop, letters::Letter& out) {
     out.mutable_traverse_stop()->set_id(stop.id);
+}
+
+void write(const TunnelPacket& packet, letters::Letter& out) {
+    out.mutable_tunnel_packet()->set_tunnel_id(packet.tunnel_id);
+    out.mutable_tunnel_packet()->set_flags(packet.flags);
+    out.mutable_tunnel_packet()->set_data(text(packet.data));
 }
 
 ControlRequest read(const letters::ControlRequest& control) {
@@ -96,13 +103,17 @@ std::optional<Letter> decode_letter(const Bytes& encoded) {
                              bytes(in.control_reply().data()), in.control_reply().error()};
     case letters::Letter::kTraverseStart:
         return TraverseStart{in.traverse_start().id(), in.traverse_start().db(),
-                             in.traverse_start().with_empty_records()};
+                             in.traverse_start().with_empty_records(),
+                             in.traverse_start().newer_than()};
     case letters::Letter::kTraverseRecords:
         return read(in.traverse_records());
     case letters::Letter::kTraverseNext:
         return TraverseNext{in.traverse_next().id()};
     case letters::Letter::kTraverseStop:
         return TraverseStop{in.traverse_stop().id()};
+    case letters::Letter::kTunnelPacket:
+        return TunnelPacket{in.tunnel_packet().tunnel_id(), in.tunnel_packet().flags(),
+                            bytes(in.tunnel_packet().data())};
     case letters::Letter::CONTENT_NOT_SET:
         break;
     }

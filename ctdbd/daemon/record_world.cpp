@@ -19,7 +19,6 @@ using namespace std::chrono_literals;
 // then less and less often.
 constexpr auto turn_glance_min = 40us;
 constexpr auto turn_glance_max = 640us;
-constexpr std::size_t vacuum_batch_max = 1000;
 
 ByteSpan key_of(const RecordName& record) {
     return {reinterpret_cast<const std::uint8_t*>(record.key.data()), record.key.size()};
@@ -37,7 +36,7 @@ RecordWorld::RecordWorld(boost::asio::io_context& loop,
                          RecordWorldSettings settings,
                          AskRecords ask)
     : loop_(loop), settings_(std::move(settings)), ask_(std::move(ask)), turn_timer_(loop),
-      vacuum_timer_(loop) {}
+      vacuum_timer_(loop), vacuum_watch_(loop) {}
 
 RecordWorld::~RecordWorld() { *alive_ = false; }
 
@@ -75,6 +74,8 @@ void RecordWorld::close(DatabaseId id) {
         });
     }
     held_.erase(id);
+    about_.erase(id);
+    end_vacuum(id);
     replacing_.erase(id);
     std::erase_if(waiters_, [&](const auto& entry) { return entry.first.db == id; });
     std::erase_if(turns_, [&](const auto& entry) { return entry.first.db == id; });
@@ -195,6 +196,7 @@ void RecordWorld::on(statedb::TakeOver effect) {
                 here.data = data_of(*value);
         if (!here.data.empty()) here.header.flags = protocol::record_flag::migrated_with_data;
         file->file().store(key, here.header, here.data.span());
+        note_move(effect.record);
         const auto waiters = waiters_.find(effect.record);
         begin_turn(effect.record, waiters != waiters_.end() ? waiters->second.size() : 0,
                    here.data);
@@ -223,6 +225,7 @@ void RecordWorld::on(const statedb::GiveAway& effect) {
         }
         here->header.dmaster = effect.to.node - 1;
         file->file().store(key_of(effect.record), here->header, here->data.span());
+        note_move(effect.record);
         tell(here->data);
     });
 }
@@ -457,7 +460,11 @@ RecordWorld::keep_only(VolatileFile& file,
 // -- turns
 
 void RecordWorld::begin_turn(const RecordName& record, std::size_t callers, const Bytes& data) {
-    turns_[record] = {Clock::now() + (callers > 0 ? settings_.turn_max : 0ms), data, callers};
+    const auto now = Clock::now();
+    turns_[record] = {.from = now + pindown_of(record),
+                      .until = now + (callers > 0 ? settings_.turn_max : 0ms),
+                      .data = data,
+                      .callers = callers};
     turn_glance_ = turn_glance_min;
     turn_timer_set_ = false; // it may be set for later
     watch_turns();
@@ -491,7 +498,9 @@ void RecordWorld::look_at_turns() {
 // turn, and so have several when the record was changed and then left alone for a glance; for those
 // that only look, time decides.
 bool RecordWorld::turn_is_over(const RecordName& record, Turn& turn) {
-    if (Clock::now() >= turn.until) return true;
+    const auto now = Clock::now();
+    if (now < turn.from) return false;
+    if (now >= turn.until) return true;
     VolatileFile* const file = find(record.db);
     if (file == nullptr) return true;
     if (frozen_) return false;
@@ -503,53 +512,6 @@ bool RecordWorld::turn_is_over(const RecordName& record, Turn& turn) {
     turn.changes += changed ? 1 : 0;
     turn.data = here->data;
     return turn.changes >= turn.callers || (turn.changes > 0 && !changed);
-}
-
-// -- vacuuming
-
-// Candidates stay in the order in which they are due: all that were due later are due together.
-void RecordWorld::tune(std::chrono::seconds vacuum_interval, std::size_t lock_helpers_max) {
-    settings_.vacuum_interval = vacuum_interval;
-    settings_.locks.helpers_max = lock_helpers_max;
-    const auto latest = Clock::now() + vacuum_interval;
-    for (auto& candidate : candidates_)
-        candidate.due = std::min(candidate.due, latest);
-    if (!candidates_.empty()) look_at_candidates();
-}
-
-void RecordWorld::schedule_for_deletion(const RecordName& record) {
-    candidates_.push_back({Clock::now() + settings_.vacuum_interval, record});
-    if (candidates_.size() == 1) look_at_candidates();
-}
-
-void RecordWorld::look_at_candidates() {
-    const auto now = Clock::now();
-    std::set<RecordName> due;
-    while (!candidates_.empty() && candidates_.front().due <= now &&
-           due.size() < vacuum_batch_max) {
-        due.insert(std::move(candidates_.front().record));
-        candidates_.pop_front();
-    }
-    std::vector<RecordName> empty;
-    for (const RecordName& record : due) {
-        VolatileFile* const file = find(record.db);
-        if (file == nullptr) continue;
-        const auto lock = ChainLock::try_lock(file->file(), key_bytes(record));
-        // Somebody is at it: whatever comes of that is seen next time.
-        if (!lock) {
-            candidates_.push_back({now + settings_.vacuum_interval, record});
-            continue;
-        }
-        const auto here = ours(*file, record);
-        if (here && here->data.empty()) empty.push_back(record);
-    }
-    if (!empty.empty())
-        ask_([&](statedb::Records& records, statedb::Outbox& out) { records.vacuum(empty, out); });
-    if (candidates_.empty()) return;
-    vacuum_timer_.expires_at(std::max(candidates_.front().due, now + 10ms));
-    vacuum_timer_.async_wait([this, alive = alive_](const auto& error) {
-        if (!error && *alive) look_at_candidates();
-    });
 }
 
 } // namespace ctdbd::daemon

@@ -6,6 +6,7 @@
 // what was asked for, never before, however long that takes; the client that asked may be gone.
 #pragma once
 
+#include "ctdbd/daemon/hot_keys.h"
 #include "ctdbd/daemon/volatile_file.h"
 #include "statedb/records.h"
 
@@ -27,6 +28,15 @@ using statedb::RecordName;
 using AskRecords =
     std::function<void(const std::function<void(statedb::Records&, statedb::Outbox&)>&)>;
 
+// When a record of a sticky database stays with each node to which it moves for a while
+// (ctdb-behaviour.md 3.4): nobody forwards requests here, so moves are counted in the place of
+// hops.
+struct Stickiness {
+    std::uint32_t moves_a_second = 50;      // HopcountMakeSticky
+    std::chrono::seconds duration{600};     // StickyDuration
+    std::chrono::milliseconds pindown{200}; // StickyPindown
+};
+
 struct RecordWorldSettings {
     std::uint32_t pnn = 0;
     LockSettings locks;
@@ -35,6 +45,7 @@ struct RecordWorldSettings {
     std::chrono::milliseconds turn_max{10};
     // Until a record that was created by asking for it, and is still empty, is taken away again.
     std::chrono::seconds vacuum_interval{10};
+    Stickiness stickiness;
 };
 
 class RecordWorld {
@@ -51,7 +62,8 @@ public:
     RecordWorld& operator=(const RecordWorld&) = delete;
 
     // What may be tuned while we run. Who waits to be vacuumed never waits longer than is said now.
-    void tune(std::chrono::seconds vacuum_interval, std::size_t lock_helpers_max);
+    void
+    tune(std::chrono::seconds vacuum_interval, std::size_t lock_helpers_max, Stickiness stickiness);
 
     // -- files. Throws TdbError.
     void open(DatabaseId id, const std::string& name, TdbOptions options);
@@ -69,6 +81,15 @@ public:
     void forget(Caller caller);
     // It may be empty: if it still is after a while, it vanishes everywhere.
     void schedule_for_deletion(const RecordName& record);
+
+    // Does that now; `full`: looks through the whole file for what is empty. `done` when it is gone
+    // or somebody has come to use it. False: that is under way.
+    [[nodiscard]] bool vacuum_now(DatabaseId id, bool full, std::function<void()> done);
+
+    // -- about a whole database
+    void make_sticky(DatabaseId id);
+    // Adds the records that moved most, and how long vacuuming took.
+    void add_statistics(DatabaseId id, protocol::DbStatistics& statistics) const;
 
     // -- a tool has the whole database to itself
     // Keeps clients out of it, beyond what the service asks for; `done` when the last one has left.
@@ -105,6 +126,7 @@ private:
 
     // A record that somebody here was given, until its turn is over.
     struct Turn {
+        Clock::time_point from; // it may be over
         Clock::time_point until;
         Bytes data; // as we saw it last
         std::size_t callers = 0;
@@ -114,6 +136,21 @@ private:
     struct Candidate {
         Clock::time_point due;
         RecordName record;
+    };
+
+    struct AboutDatabase {
+        HotKeys hot_keys;
+        bool sticky = false;
+        std::map<std::string, Clock::time_point> sticky_until; // records
+        protocol::LatencyCounter vacuum_latency;
+    };
+
+    // A vacuuming that somebody asked for.
+    struct Vacuuming {
+        Clock::time_point began;
+        std::optional<std::size_t> next_chain; // to look through, if all are
+        std::set<RecordName> going;            // empty, on their way out
+        std::function<void()> done;
     };
 
     void on(statedb::TakeOver effect);
@@ -156,6 +193,14 @@ private:
     void look_at_turns();
     [[nodiscard]] bool turn_is_over(const RecordName& record, Turn& turn);
     void look_at_candidates();
+    void vacuum(const std::vector<RecordName>& empty);
+    void look_through(DatabaseId id);
+    void watch_vacuum();
+    [[nodiscard]] bool vacuum_is_over(DatabaseId id);
+    [[nodiscard]] bool is_going(const RecordName& record);
+    void end_vacuum(DatabaseId id);
+    void note_move(const RecordName& record);
+    [[nodiscard]] std::chrono::milliseconds pindown_of(const RecordName& record);
     void later(std::function<void()> work);
 
     boost::asio::io_context& loop_;
@@ -185,6 +230,10 @@ private:
     std::chrono::microseconds turn_glance_{}; // until we look at the turns again
     std::deque<Candidate> candidates_;        // by due time
     boost::asio::steady_timer vacuum_timer_;
+    std::map<DatabaseId, Vacuuming> vacuuming_;
+    boost::asio::steady_timer vacuum_watch_;
+    bool vacuum_watch_set_ = false;
+    std::map<DatabaseId, AboutDatabase> about_;
     struct Reconciling;
     std::shared_ptr<Reconciling> reconciling_;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

@@ -81,8 +81,9 @@ ControlOutcome Sections::wipe(DatabaseId db, std::uint32_t transaction) {
 }
 
 ControlOutcome Sections::cancel(DatabaseId db) {
+    if (daemon_.databases.find(db) == nullptr) return refused("no such database");
     const auto section = sections_.find(db);
-    if (section == sections_.end()) return refused("the database is not frozen");
+    if (section == sections_.end()) return ReplyControl::done();
     stop_listening(section->second);
     section->second = {.tool = section->second.tool, .transaction = {}, .pushed = {}};
     return ReplyControl::done();
@@ -136,6 +137,43 @@ ControlOutcome Sections::confirm_push(const ControlCall& call, DatabaseId db) {
         stop_listening(section->second);
         reply(ReplyControl::done(protocol::encode(section->second.received)));
     });
+    return std::nullopt;
+}
+
+// -- pulled records
+
+ControlOutcome Sections::pull(const ControlCall& call, DatabaseId db, std::uint64_t srvid) {
+    const DatabaseEntry* const entry = daemon_.databases.find(db);
+    if (entry == nullptr || !sections_.contains(db)) return refused("the database is not frozen");
+    const std::size_t size_max = daemon_.tunables[config::Tunable::rec_buffer_size_limit];
+    protocol::MarshallBuffer buffer{.db_id = db, .records = {}};
+    std::size_t size = 0;
+    std::uint32_t count = 0;
+    const auto flush = [&] {
+        if (!buffer.records.empty())
+            daemon_.messenger.send(call.from, srvid, protocol::encode(buffer));
+        buffer.records.clear();
+        size = 0;
+    };
+    const auto add = [&](const Bytes& key, const Bytes& value) {
+        if (value.size() < protocol::ltdb_header_size) return;
+        buffer.records.push_back({.reqid = 0, .key = key, .data = value});
+        size += key.size() + value.size();
+        ++count;
+        if (size >= size_max) flush();
+    };
+    if (entry->committed == nullptr) {
+        VolatileFile* const file = daemon_.records.find(db);
+        if (!file->is_shut()) return refused("a client has not left the database yet");
+        file->file().scan(
+            [&](ByteSpan key, ByteSpan value) { add(Bytes::copy_of(key), Bytes::copy_of(value)); });
+    } else if (const statedb::Content* const content = daemon_.cluster.databases().content(db)) {
+        for (const auto& [key, value] : *content)
+            add(Bytes::copy_of(std::string_view(key)), value);
+    }
+    flush();
+    daemon_.disk.when_idle(
+        [count, reply = call.reply] { reply(ReplyControl::done(protocol::encode(count))); });
     return std::nullopt;
 }
 

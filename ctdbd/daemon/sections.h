@@ -31,6 +31,9 @@ public:
     [[nodiscard]] ControlOutcome
     commit(const ControlCall& call, DatabaseId db, std::uint32_t transaction);
     [[nodiscard]] ControlOutcome cancel(DatabaseId db);
+    // All records that this node's file has, as messages to the address on the asking node; then
+    // the reply says how many.
+    [[nodiscard]] ControlOutcome pull(const ControlCall& call, DatabaseId db, std::uint64_t srvid);
 
     [[nodiscard]] bool has(DatabaseId db) const { return sections_.contains(db); }
 

@@ -34,6 +34,12 @@ public:
     using std::runtime_error::runtime_error;
 };
 
+// What the file holds cannot be read.
+class DamagedFile : public TdbError {
+public:
+    using TdbError::TdbError;
+};
+
 struct TdbOptions {
     std::filesystem::path path;
     DatabaseKind kind = DatabaseKind::is_volatile;

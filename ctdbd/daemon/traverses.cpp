@@ -4,6 +4,7 @@
 #include "ctdbd/protocol/records.h"
 
 #include <boost/asio/post.hpp>
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <array>
@@ -41,38 +42,76 @@ Traverses::~Traverses() { *alive_ = false; }
 ControlOutcome Traverses::asked(const ControlCall& call, const Request& request) {
     const DatabaseEntry* const entry = daemon_.databases.find(request.db);
     if (entry == nullptr) return refused("no such database");
+    const std::string why = daemon_.databases.sickness(*entry);
+    if (!why.empty() && daemon_.tunables[config::Tunable::allow_unhealthy_db_read] == 0)
+        return refused(fmt::format("the database is unhealthy: {}", why));
     const std::uint64_t id = ++last_id_;
-    ours_[id] = {.request = request, .client = call.client, .awaited = {}};
+    ours_[id] = {.request = request, .client = call.client, .awaited = {}, .begun = {}};
     const bool committed = entry->committed != nullptr;
     boost::asio::post(loop_, [this, id, committed, alive = alive_] {
-        if (!*alive || !ours_.contains(id)) return;
-        if (!committed) {
-            start(id);
-            return;
-        }
-        read_committed(ours_.at(id).request);
-        ours_.erase(id);
+        if (!*alive) return;
+        if (committed)
+            read_committed(id, {});
+        else
+            start_when_served(id);
     });
     return ReplyControl::done();
 }
 
-void Traverses::read_committed(const Request& request) {
+bool Traverses::has_room(const Ours& ours) const {
+    const Client* const client = daemon_.clients.find(ours.client);
+    return client == nullptr || client->unread() <= unread_max;
+}
+
+// No key comes before the empty one, and none is empty.
+void Traverses::read_committed(std::uint64_t id, const std::string& after_key) {
+    const auto found = ours_.find(id);
+    if (found == ours_.end()) return;
+    const Request& request = found->second.request;
     if (const statedb::Content* const content = daemon_.cluster.databases().content(request.db))
-        for (const auto& [key, value] : *content)
-            pass_on(request, Bytes::copy_of(std::string_view(key)), value);
-    pass_on(request, {}, {});
+        for (auto at = content->upper_bound(after_key); at != content->end(); ++at) {
+            pass_on(request, Bytes::copy_of(std::string_view(at->first)), at->second);
+            if (has_room(found->second)) continue;
+            after(loop_, before_trying_again, [this, id, key = at->first, alive = alive_] {
+                if (*alive) read_committed(id, key);
+            });
+            return;
+        }
+    end(id);
+}
+
+void Traverses::end(std::uint64_t id) {
+    pass_on(ours_.at(id).request, {}, {});
+    ours_.erase(id);
+}
+
+// While records of departed nodes are looked for, nobody would send them.
+void Traverses::start_when_served(std::uint64_t id) {
+    if (!ours_.contains(id)) return;
+    const bool served = daemon_.cluster.view().serving() && !daemon_.records.frozen();
+    if (served && daemon_.cluster.records().status().lost == 0) {
+        start(id);
+        return;
+    }
+    after(loop_, before_trying_again, [this, id, alive = alive_] {
+        if (*alive) start_when_served(id);
+    });
 }
 
 void Traverses::start(std::uint64_t id) {
     Ours& ours = ours_.at(id);
+    const statedb::Grant newest = daemon_.cluster.records().status().newest;
+    // Numbers that begin anew are those of other records.
+    const statedb::Grant newer_than = ours.begun && *ours.begun <= newest ? *ours.begun : 0;
+    ours.begun = ours.begun.value_or(newest);
+    ours.again = false;
     std::vector<Pnn> nodes = daemon_.nodes.destinations(protocol::pnn::broadcast_active);
     ours.awaited = {nodes.begin(), nodes.end()};
     if (ours.awaited.empty()) {
-        pass_on(ours.request, {}, {});
-        ours_.erase(id);
+        end(id);
         return;
     }
-    const TraverseStart letter{id, ours.request.db, ours.request.with_empty_records};
+    const TraverseStart letter{id, ours.request.db, ours.request.with_empty_records, newer_than};
     if (std::erase(nodes, daemon_.nodes.self()) > 0) arrived(daemon_.nodes.self(), letter);
     if (!nodes.empty()) daemon_.cluster.send(nodes, letter);
 }
@@ -98,8 +137,7 @@ void Traverses::arrived(Pnn from, const TraverseRecords& piece) {
 void Traverses::ask_for_more(Pnn from, std::uint64_t id) {
     const auto found = ours_.find(id);
     if (found == ours_.end()) return;
-    const Client* const client = daemon_.clients.find(found->second.client);
-    if (client != nullptr && client->unread() > unread_max) {
+    if (!has_room(found->second)) {
         after(loop_, before_trying_again, [this, from, id, alive = alive_] {
             if (*alive) ask_for_more(from, id);
         });
@@ -117,8 +155,10 @@ void Traverses::finish(std::uint64_t id, Pnn node) {
     const auto found = ours_.find(id);
     found->second.awaited.erase(node);
     if (!found->second.awaited.empty()) return;
-    pass_on(found->second.request, {}, {});
-    ours_.erase(found);
+    if (found->second.again)
+        start_when_served(id);
+    else
+        end(id);
 }
 
 void Traverses::client_gone(ClientId client) {
@@ -138,8 +178,10 @@ void Traverses::client_gone(ClientId client) {
 void Traverses::node_gone(Pnn pnn) {
     std::erase_if(scans_, [&](const auto& scan) { return scan.first.first == pnn; });
     std::vector<std::uint64_t> waiting;
-    for (const auto& [id, ours] : ours_)
+    for (auto& [id, ours] : ours_) {
+        ours.again = ours.begun.has_value();
         if (ours.awaited.contains(pnn)) waiting.push_back(id);
+    }
     for (const std::uint64_t id : waiting)
         finish(id, pnn);
 }
@@ -152,6 +194,7 @@ void Traverses::arrived(Pnn from, const TraverseStart& start) {
                                 .id = start.id,
                                 .db = start.db,
                                 .with_empty_records = start.with_empty_records,
+                                .newer_than = start.newer_than,
                                 .next_chain = 0,
                                 .skipped = {},
                                 .patience = std::chrono::steady_clock::now() + patience};
@@ -197,6 +240,7 @@ void Traverses::fill(Scan& scan, VolatileFile& file, TraverseRecords& piece) {
     const auto take = [&](ByteSpan key, ByteSpan value) {
         const auto header = protocol::read_ltdb_header(value);
         if (!header || header->dmaster != daemon_.nodes.self()) return;
+        if (header->rsn <= scan.newer_than) return;
         if (value.size() == protocol::ltdb_header_size && !scan.with_empty_records) return;
         piece.records.push_back({Bytes::copy_of(key), Bytes::copy_of(value)});
         size += key.size() + value.size();

@@ -2,9 +2,11 @@
 // ctdb-wire.md 3.3.7).
 //
 // A persistent or replicated database is read from what this node holds of it. Of a volatile one
-// every node sends the records that are its own, in pieces, the next one when the client's node has
-// room for it; nobody's chain is waited for. Whatever happens to nodes, the end comes once: a
-// client would wait for it for ever.
+// every node sends the records that are its own, in pieces. Either goes on when the client has read
+// most of what it was given; nobody's chain is waited for. Who asks while the databases are not
+// served waits. If a node departs meanwhile, what it had is somebody else's a moment later: then
+// all are asked again, for what has changed hands since the begin. So the end, which comes once,
+// says that nothing is missing but what clients hold locked, which is logged and counted.
 #pragma once
 
 #include "ctdbd/daemon/cluster.h"
@@ -17,7 +19,9 @@
 #include <chrono>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
+#include <string>
 #include <vector>
 
 namespace ctdbd::daemon {
@@ -53,7 +57,9 @@ private:
     struct Ours {
         Request request;
         ClientId client = 0;
-        std::set<Pnn> awaited; // nodes that have more
+        std::set<Pnn> awaited;               // nodes that have more
+        std::optional<statedb::Grant> begun; // the newest grant by then
+        bool again = false;                  // a node departed
     };
 
     // What this node contributes to a traverse of any node.
@@ -62,6 +68,7 @@ private:
         std::uint64_t id = 0;
         DatabaseId db = 0;
         bool with_empty_records = false;
+        statedb::Grant newer_than = 0;
         std::size_t next_chain = 0;
         std::vector<std::size_t> skipped; // chains that somebody held; they are tried again
         std::chrono::steady_clock::time_point patience; // for them
@@ -69,8 +76,11 @@ private:
 
     using ScanName = std::pair<Pnn, std::uint64_t>; // origin and its id
 
-    void read_committed(const Request& request);
+    void read_committed(std::uint64_t id, const std::string& after_key);
+    void start_when_served(std::uint64_t id);
     void start(std::uint64_t id);
+    [[nodiscard]] bool has_room(const Ours& ours) const;
+    void end(std::uint64_t id);
     void continue_scan(const ScanName& name);
     void fill(Scan& scan, VolatileFile& file, TraverseRecords& piece);
     void ask_for_more(Pnn from, std::uint64_t id);

@@ -14,6 +14,73 @@ void LatencyCounter::add(double seconds) {
     ++num;
 }
 
+void LatencyCounter::add(const LatencyCounter& more) {
+    if (more.num == 0) return;
+    min = num == 0 ? more.min : std::min(min, more.min);
+    max = num == 0 ? more.max : std::max(max, more.max);
+    total += more.total;
+    num += more.num;
+}
+
+namespace {
+
+void add(Buckets& sum, const Buckets& more) {
+    for (std::size_t i = 0; i < sum.size(); ++i)
+        sum[i] += more[i];
+}
+
+} // namespace
+
+void add(LockStatistics& sum, const LockStatistics& more) {
+    sum.num_calls += more.num_calls;
+    sum.num_current += more.num_current;
+    sum.num_pending += more.num_pending;
+    sum.num_failed += more.num_failed;
+    sum.latency.add(more.latency);
+    add(sum.buckets, more.buckets);
+}
+
+LockStatistics since(const LockStatistics& before, const LockStatistics& now) {
+    LockStatistics between = now;
+    between.num_calls -= before.num_calls;
+    between.num_failed -= before.num_failed;
+    for (std::size_t i = 0; i < between.buckets.size(); ++i)
+        between.buckets[i] -= before.buckets[i];
+    LatencyCounter& latency = between.latency;
+    latency.num -= before.latency.num;
+    latency.total -= before.latency.total;
+    latency.min = latency.max = latency.num > 0 ? latency.total / latency.num : 0;
+    if (latency.num <= 0) latency = {}; // counted anew meanwhile
+    return between;
+}
+
+void add(Statistics& sum, const Statistics& more) {
+    using S = Statistics;
+    for (const auto member :
+         {&S::client_packets_sent, &S::client_packets_recv, &S::node_packets_sent,
+          &S::node_packets_recv, &S::keepalive_packets_sent, &S::keepalive_packets_recv,
+          &S::total_calls, &S::childwrite_calls, &S::num_recoveries, &S::total_ro_delegations,
+          &S::total_ro_revokes})
+        sum.*member += more.*member;
+    using N = NodePacketCounts;
+    for (const auto member :
+         {&N::req_call, &N::reply_call, &N::req_dmaster, &N::reply_dmaster, &N::reply_error,
+          &N::req_message, &N::req_control, &N::reply_control, &N::req_tunnel})
+        sum.node.*member += more.node.*member;
+    using C = ClientPacketCounts;
+    for (const auto member : {&C::req_call, &C::req_message, &C::req_control, &C::req_tunnel})
+        sum.client.*member += more.client.*member;
+    using T = TimeoutCounts;
+    for (const auto member : {&T::call, &T::control, &T::traverse})
+        sum.timeouts.*member += more.timeouts.*member;
+    for (const auto member :
+         {&S::reclock_ctdbd, &S::reclock_recd, &S::call_latency, &S::childwrite_latency})
+        (sum.*member).add(more.*member);
+    add(sum.locks, more.locks);
+    add(sum.hop_count_buckets, more.hop_count_buckets);
+    sum.max_hop_count = std::max(sum.max_hop_count, more.max_hop_count);
+}
+
 std::size_t lock_bucket(double seconds) {
     static constexpr std::array bounds{0.001, 0.01, 0.1, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0};
     return static_cast<std::size_t>(std::ranges::upper_bound(bounds, seconds) - bounds.begin());

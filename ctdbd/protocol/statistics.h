@@ -22,6 +22,7 @@ struct LatencyCounter {
     double min = 0, max = 0, total = 0;
 
     void add(double seconds);
+    void add(const LatencyCounter& more);
 
     friend bool operator==(const LatencyCounter&, const LatencyCounter&) = default;
 };
@@ -81,6 +82,13 @@ struct Statistics {
 
     friend bool operator==(const Statistics&, const Statistics&) = default;
 };
+
+// Counts of two stretches as those of one; what is not counted but measured stays as it is in
+// `sum`.
+void add(LockStatistics& sum, const LockStatistics& more);
+void add(Statistics& sum, const Statistics& more);
+// What came between two looks at a counter. Of the latencies in between only the mean is known.
+[[nodiscard]] LockStatistics since(const LockStatistics& before, const LockStatistics& now);
 
 inline constexpr std::size_t statistics_size = 488;
 inline constexpr std::size_t statistics_history = 100; // entries in GET_STAT_HISTORY, always

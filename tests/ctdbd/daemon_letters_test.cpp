@@ -14,10 +14,11 @@ TEST_CASE("every kind of letter arrives as it was written") {
         ClientMessage{0xf101000000000000, bytes("to whom it may concern")},
         ControlRequest{7, ctdbd::protocol::Opcode::get_pnn, 3, 9, 0x10000, bytes("x")},
         ControlAnswer{7, -1, {}, "node is disconnected"},
-        TraverseStart{1, 0x7a19d84d, true},
+        TraverseStart{1, 0x7a19d84d, true, 77},
         TraverseRecords{1, {{bytes("k"), bytes("v")}, {bytes(""), bytes("w")}}, true},
         TraverseNext{1},
         TraverseStop{1},
+        TunnelPacket{0xffffffff00000000, 0x10, bytes("through")},
     };
     for (const Letter& letter : letters)
         CHECK(decode_letter(encode(letter)) == letter);

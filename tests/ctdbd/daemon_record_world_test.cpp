@@ -11,6 +11,7 @@
 
 using namespace ctdbd::daemon;
 using statedb::GiveAway;
+using statedb::Grant;
 using statedb::ReadLocal;
 using statedb::RecordName;
 using statedb::TakeOver;
@@ -39,7 +40,9 @@ struct Fixture {
     boost::asio::io_context loop;
     statedb::Records service{{.self = self}};
     Collected collected;
+    std::size_t requests = 0;
     RecordWorld world{loop, {.pnn = 0, .locks = {}}, [this](const auto& request) {
+                          ++requests;
                           request(service, collected);
                       }};
 
@@ -125,4 +128,36 @@ TEST_CASE("what a leaver parts with stays in its file as nobody's") {
     const auto header = fixture.world.find(locking)->file().header(bytes("k1").span());
     REQUIRE(header);
     CHECK(header->dmaster == 0xffffffff);
+}
+
+TEST_CASE("a record of a sticky database that moves often stays for a while wherever it comes") {
+    Fixture fixture;
+    const auto asked_after = [&](Grant grant, std::chrono::milliseconds time) {
+        fixture.requests = 0;
+        fixture.perform(TakeOver{record, grant, TakeOver::Source::shipped, bytes("data")});
+        fixture.loop.restart();
+        fixture.loop.run_for(time);
+        return fixture.requests;
+    };
+    fixture.world.tune(std::chrono::seconds(10), 1,
+                       {.moves_a_second = 3, .pindown = std::chrono::milliseconds(300)});
+    CHECK(asked_after(1, std::chrono::milliseconds(20)) > 0); // its turn is over
+    fixture.world.make_sticky(locking);
+    CHECK(asked_after(2, std::chrono::milliseconds(20)) > 0);
+    for (Grant grant = 3; grant < 8; ++grant)
+        fixture.perform(TakeOver{record, grant, TakeOver::Source::shipped, bytes("data")});
+    CHECK(asked_after(8, std::chrono::milliseconds(100)) == 0);
+    CHECK(turn_until(fixture.loop, [&] { return fixture.requests > 0; }));
+}
+
+TEST_CASE("how often records moved is told, the hottest first") {
+    Fixture fixture;
+    fixture.perform(TakeOver{record, 1, TakeOver::Source::shipped, bytes("data")});
+    fixture.perform(GiveAway{record, 1, other});
+    fixture.perform(TakeOver{{locking, "k2"}, 2, TakeOver::Source::shipped, bytes("data")});
+    ctdbd::protocol::DbStatistics statistics;
+    fixture.world.add_statistics(locking, statistics);
+    CHECK(statistics.hottest[0].key.view() == "k1");
+    CHECK(statistics.hottest[0].count == 2);
+    CHECK(statistics.hottest[1].key.view() == "k2");
 }

@@ -239,7 +239,8 @@ void daemon_seeds(Corpus& corpus) {
         ctdbd::daemon::TraverseStart{1, 2, true},
         TraverseRecords{1, {{Bytes::copy_of("k"), Bytes::copy_of("v")}}, true},
         TraverseNext{1},
-        TraverseStop{1}};
+        TraverseStop{1},
+        TunnelPacket{1, 2, Bytes::copy_of("t")}};
     number = 0;
     for (const Letter& letter : letters)
         corpus.add("letters", std::to_string(number++), encode(letter).view());

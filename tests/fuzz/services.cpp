@@ -46,6 +46,12 @@ void answer(Input& in, Records& records, Outbox& out, const RecordEffect& effect
             copies.push_back({wanted, in.coin() ? std::optional<Grant>(in.byte()) : std::nullopt});
         records.copies(copies, out);
     }
+    if (const auto* part = std::get_if<PartWith>(&effect)) {
+        std::vector<Records::Parted> parted;
+        for (const auto& [name, grant] : part->records)
+            parted.push_back({name, grant, maybe()});
+        records.parted(std::move(parted), out);
+    }
     if (const auto* reconcile = std::get_if<Reconcile>(&effect)) {
         std::vector<RecordName> missing;
         for (const auto& kept : reconcile->kept)
@@ -78,7 +84,10 @@ void ask(Input& in, Records& records, Outbox& out) {
         records.tick(out);
         break;
     default:
-        records.interrupted(out);
+        if (in.chance(32))
+            records.retreat(out);
+        else
+            records.interrupted(out);
     }
     // Effects are carried out, or never: a disk may hang for as long as it likes.
     for (const RecordEffect& effect : records.take_effects()) {

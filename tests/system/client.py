@@ -15,7 +15,7 @@ null_call, fetch_call, fetch_with_header_call = 0xFF000001, 0xFF000002, 0xFF0000
 immediate_migration = 1
 
 opcodes = {"process_exists": 0, "statistics": 1, "ping": 3, "getdbpath": 4, "getvnnmap": 5, "set_dmaster": 11,
-           "get_recmode": 15, "set_recmode": 16, "db_attach": 18, "register_srvid": 23, "deregister_srvid": 24,
+           "get_recmode": 15, "set_recmode": 16, "db_attach": 18, "db_attach_persistent": 61, "register_srvid": 23, "deregister_srvid": 24,
            "get_dbname": 25, "get_pid": 30, "freeze": 33, "get_pnn": 35, "get_tunable": 49, "get_nodemap": 91,
            "stop_node": 101, "set_ban_state": 109, "register_notify": 114, "trans3_commit": 119, "get_db_seqnum": 120,
            "wipe_database": 67, "echo_data": 156}

@@ -38,17 +38,11 @@ DELIBERATE = {
     "attach without NUL (control 18)": ((-1, b""), "a name that is not a string is refused (behaviour 2.7)"),
     "attach of nothing (control 18)": ((-1, b""), "the same; the packaged daemon makes a database without a name"),
     "GET_TUNABLE b'DatabaseHashSize' (control 49)": ((-1, b""), "a name that is not a string is refused"),
+    "SET_RECMODE 7 (control 16)": ((-1, b""), "there are two modes"),
     "commit to a volatile database": ((-1, b""), "there is nothing to commit to (wire 3.3.6)"),
 }
 # What our daemon has not got yet: steps whose names begin with this. They are played, and it is said when they all agree.
-NOT_YET = {
-    "[events]": "events are not run yet",
-    "[history]": "GET_STAT_HISTORY",
-    "[restore]": "freeze, wipe and push of single databases for the tool",
-    "[detach]": "DB_DETACH",
-    "[bans]": "GET_BAN_STATE",
-    "[tunnels]": "tunnels",
-}
+NOT_YET = {}
 # What is not compared at all:
 #   error texts of REPLY_CONTROL: no client reads them, ours say more (wire 2.6);
 #   rsn: any growing numbers are right (behaviour 2.4.1); for whom a FETCH of a volatile record leaves the record: ours
@@ -188,11 +182,11 @@ def play_tool(differences):
                     "ipinfo 10.1.2.3", "checktcpport 1", "nonsense", "disable -n 9", "unban -n 9"):
         node_rules = [(r"^\d+$", "<leader>")] if command == "leader" else []
         tool(0, *command.split(), rules=node_rules)
-    tool(0, "scriptstatus", group="[events]")
+    tool(0, "scriptstatus")
     for command in ("statistics", "-X statistics", "statisticsreset"):
         tool(0, *command.split(), rules=COUNTS)
     # As many blocks as seconds have passed.
-    tool(0, "stats", "1", rules=[*COUNTS, (r"(?s)(CTDB version.*?)(CTDB version.*)", r"\1")], group="[history]")
+    tool(0, "stats", "1", rules=[*COUNTS, (r"(?s)(CTDB version.*?)(CTDB version.*)", r"\1")])
     play_tool_on_databases(tool)
     play_tool_on_whole_databases(tool)
 
@@ -235,17 +229,17 @@ def play_tool_on_whole_databases(tool):
         tool(0, *command.split(), any_order=True)
     for command in ("pstore p.tdb later 1", "restoredb <dir>/p.backup", "catdb p.tdb", "restoredb <dir>/p.backup copy.tdb", "catdb copy.tdb",
                     "wipedb p.tdb", "catdb p.tdb", "getdbseqnum p.tdb", "wipedb v.tdb", "catdb v.tdb", "getdbstatus p.tdb"):
-        tool(0, *command.split(), any_order=True, group="[restore]")
+        tool(0, *command.split(), any_order=True)
     for node in range(3):
         tool(node, "setvar", "AllowClientDBAttach", "0")
     for command in ("attach more.tdb", "detach p.tdb"):
         tool(1, *command.split())
-    tool(1, "detach", "s.tdb", group="[detach]")
+    tool(1, "detach", "s.tdb")
     for node in range(3):
         tool(node, "setvar", "AllowClientDBAttach", "1")
     time.sleep(1)  # the detach has no reply from the other nodes
     for node in range(3):
-        tool(node, "getdbmap", group="[detach]")
+        tool(node, "getdbmap")
 
 
 # -- raw packets
@@ -278,7 +272,7 @@ def play_identity(control):
     control("GET_DEBUG", 7)
     control("UPTIME", 69, mask=[(0, 64)])
     control("STATISTICS", 1, mask=[(0, 488)])
-    control("[bans] GET_BAN_STATE", 110)
+    control("GET_BAN_STATE", 110)
     control("GET_IFACES", 124)
     control("GET_PUBLIC_IPS", 90)
     control("ECHO_DATA", 156, u32(0, 5) + b"hello")
@@ -292,6 +286,10 @@ def play_identity(control):
     for opcode in (2, 10, 11, 12, 13, 14, 19, 28, 31, 32, 37, 42, 43, 51, 54, 57, 58, 59, 60, 62, 75, 76, 79, 83, 84, 85, 86, 96, 100, 103, 107,
                    108, 111, 112, 116, 117, 118, 130, 136, 159, 160, 161, 200, 0xFFFFFFFF):
         control("an opcode without a function", opcode)
+    for opcode in (6, 16, 63, 74, 81, 82, 97, 146, 147, 148, 154):
+        control("nothing said to what wants something", opcode)
+    for mode in (0, 7):
+        control(f"SET_RECMODE {mode}", 16, u32(mode))
     # With payloads of a size that none of them accepts.
     for opcode in (0, 4, 7, 8, 9, 15, 24, 25, 26, 29, 35, 48, 50, 53, 80, 91, 109, 120, 121, 122, 129, 133, 138, 149, 151, 155):
         control("a payload of three bytes", opcode, b"abc")
@@ -336,10 +334,10 @@ def play_registrations(differences, control):
     control("PROCESS_EXISTS of process 1", 0, u32(1))
     control("CHECK_PID_SRVID", 151, struct.pack("<iQ", os.getpid(), mine), destination=1)
     control("CHECK_PID_SRVID of another one", 151, struct.pack("<iQ", os.getpid(), other), destination=1)
-    control("[tunnels] TUNNEL_REGISTER", 152, srvid=0xFFFFFFFF00000000)
-    control("[tunnels] TUNNEL_REGISTER again", 152, srvid=0xFFFFFFFF00000000)
-    control("[tunnels] TUNNEL_DEREGISTER", 153, srvid=0xFFFFFFFF00000000)
-    control("[tunnels] TUNNEL_DEREGISTER of none", 153, srvid=0xFFFFFFFF00000000)
+    control("TUNNEL_REGISTER", 152, srvid=0xFFFFFFFF00000000)
+    control("TUNNEL_REGISTER again", 152, srvid=0xFFFFFFFF00000000)
+    control("TUNNEL_DEREGISTER", 153, srvid=0xFFFFFFFF00000000)
+    control("TUNNEL_DEREGISTER of none", 153, srvid=0xFFFFFFFF00000000)
 
 
 IDS = {}  # name -> database id, the same on both
@@ -370,7 +368,20 @@ def play_databases(differences, control):
     for what, db_id in (("a database", IDS["raw_v.tdb"]), ("no database", 0xDEAD)):
         control(f"SCHEDULE_FOR_DELETION in {what}", 128, u32(db_id, 0) + raw.ltdb_header(1, 0) + u32(3) + b"key")
     control("SCHEDULE_FOR_DELETION too short", 128, u32(IDS["raw_v.tdb"], 0))
-    control("[detach] GET_DBMAP", 9)
+    for database in ("raw_v.tdb", "raw_p.tdb", None):
+        db_id = u32(IDS.get(database, 0xDEAD))
+        for what, opcode, data in (("DB_TRANSACTION_START", 143, db_id + u32(7)), ("DB_TRANSACTION_COMMIT", 144, db_id + u32(7)),
+                                   ("DB_TRANSACTION_CANCEL", 145, db_id), ("WIPE_DATABASE", 67, db_id + u32(7)),
+                                   ("DB_PULL", 146, db_id + u32(-1) + bytes(8)), ("DB_PUSH_START", 147, db_id + u32(-1) + bytes(8)),
+                                   ("DB_PUSH_CONFIRM", 148, db_id), ("DB_FREEZE", 141, db_id), ("DB_FREEZE again", 141, db_id),
+                                   ("DB_PUSH_CONFIRM of none", 148, db_id), ("DB_TRANSACTION_COMMIT of none", 144, db_id + u32(7)),
+                                   ("DB_TRANSACTION_START", 143, db_id + u32(7)), ("DB_TRANSACTION_CANCEL", 145, db_id),
+                                   ("DB_THAW", 142, db_id), ("DB_THAW again", 142, db_id), ("DB_VACUUM", 155, db_id + b"\0"),
+                                   ("DB_SET_HEALTHY", 121, db_id), ("SET_DB_STICKY again", 133, db_id)):
+            # Of a database that is not volatile it ends the packaged daemon.
+            if what != "DB_VACUUM" or database == "raw_v.tdb":
+                control(f"{what} of {database}", opcode, data)
+    control("GET_DBMAP", 9)
     control("attach without NUL", VOLATILE, b"raw_x.tdb")
     control("attach of nothing", VOLATILE, b"")
 

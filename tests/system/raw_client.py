@@ -161,7 +161,7 @@ _tdb.tdb_open.restype = ctypes.c_void_p
 _tdb.tdb_open.argtypes = [ctypes.c_char_p, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_uint]
 _tdb.tdb_fetch.restype = _Data
 for _function, _arguments in {"tdb_fetch": [_Data], "tdb_chainlock": [_Data], "tdb_chainunlock": [_Data],
-                              "tdb_store": [_Data, _Data, ctypes.c_int], "tdb_close": []}.items():
+                              "tdb_store": [_Data, _Data, ctypes.c_int], "tdb_get_seqnum": [], "tdb_close": []}.items():
     getattr(_tdb, _function).argtypes = [ctypes.c_void_p, *_arguments]
 _libc = ctypes.CDLL(None)
 _libc.free.argtypes = [ctypes.c_void_p]
@@ -182,6 +182,10 @@ class LocalFile:
 
     def close(self):
         _tdb.tdb_close(self.handle)
+
+    def seqnum(self):
+        """The file's own, which counts changes if it was opened so."""
+        return _tdb.tdb_get_seqnum(self.handle)
 
     def fetch(self, key):
         kept, data = _data(key)
