@@ -7,6 +7,7 @@ import subprocess
 import story
 from client import Client
 from cluster import wait_until
+from raw_client import ltdb_header, marshall
 
 DB_FREEZE, DB_THAW, DB_TRANSACTION_START = 141, 142, 143
 
@@ -39,6 +40,23 @@ class Sections(story.Story):
             self.assertEqual(node.must("pfetch", "accounts.tdb", "carol").strip(), "")
         third.ctdb("ptrans", "accounts.tdb", input='"dave" "1"\n')
         self.assertEqual(first.must("pfetch", "accounts.tdb", "dave").strip(), "1")
+
+    def test_a_backup_larger_than_a_message_of_the_ring_is_restored(self):
+        first, _, third = self.cluster
+        self.fill("large.tdb", "persistent")
+        value = b"x" * 10000
+        with first.client() as client:
+            db_id = client.attach("large.tdb")
+            for begin in range(0, 2000, 500):
+                records = [(b"key %04d" % number, ltdb_header(1, 0) + value) for number in range(begin, begin + 500)]
+                self.assertEqual(client.control("trans3_commit", marshall(db_id, records), srvid=db_id).status, 0)
+        backup = self.cluster.directory / "large.backup"
+        first.must("backupdb", "large.tdb", backup)
+        first.must("wipedb", "large.tdb")
+        self.assertIn("Dumped 0 record", third.must("catdb", "large.tdb"))
+        self.assertIn("restored", first.must("restoredb", backup))
+        for node in self.cluster:
+            self.assertIn("Dumped 2000 record", node.must("catdb", "large.tdb"))
 
     def test_a_volatile_database_is_restored_everywhere(self):
         first, second, third = self.cluster
