@@ -15,7 +15,8 @@ using namespace totem;
 using Processors = boost::container::flat_set<ProcessorId>;
 
 struct Acquaintance {
-    std::uint64_t join_seq = 0;    // of its last JOIN
+    std::uint64_t join_seq = 0;    // of its last JOIN that counted
+    std::uint64_t latest = 0;      // ... and of the newest that reached us, believed or not
     std::uint64_t ring_seq = 0;    // the highest its JOINs claimed
     std::uint64_t last_common = 0; // seq of the newest ring whose commit token it surely accepted
     std::uint64_t challenge = 0;   // its own, as last seen

@@ -170,6 +170,7 @@ void Protocol::commit_arrived(CommitToken&& commit) {
 void Protocol::commit_lost(Commit& at) {
     session_.doubt = Session::Doubt{.successor = successor_of(at.passed.members, self_),
                                     .ring_seq = at.ring.seq};
+    ++session_.failures;
     shift_to_gather(JoinReason::commit_loss, {}, {});
     check_consensus();
 }

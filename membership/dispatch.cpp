@@ -86,11 +86,10 @@ void Protocol::foreign(ProcessorId from, const RingId& ring) {
 
     count(row);
     if (phase() == Phase::operational) {
+        if (!member) return call(from); // its JOIN begins the session, if it answers in time
         shift_to_gather(JoinReason::foreign, {from}, {});
-        if (!member) session_.about.insert(from);
         session_.heard.insert(from);
     } else if (!joining && add_processor(from)) {
-        if (!member) session_.about.insert(from);
         session_.heard.insert(from);
         sets_changed(std::get<Gather>(state_));
         check_consensus();

@@ -23,8 +23,11 @@ void Protocol::shift_to_gather(JoinReason why,
                                const Processors& add_proc,
                                const Processors& add_fail) {
     if (auto* at = std::get_if<Operational>(&state_)) {
-        suspicion_.lasted(installed_.members(), now_ - at->since);
+        const bool lasted = suspicion_.lasted(installed_.members(), now_ - at->since);
+        const bool by_itself = add_proc.empty() && add_fail.empty() && why != JoinReason::pause;
+        const std::uint32_t failures = by_itself && !lasted ? session_.failures + 1 : 0;
         session_ = Session{};
+        session_.failures = failures;
         session_.proc_set.insert(installed_.members().begin(), installed_.members().end());
         // Their silence counts from when the token should have come: on a ring that turned a
         // moment ago a member may stall for as long as at any other time.
@@ -129,7 +132,7 @@ void Protocol::gather_join(ProcessorId from, const Join& join) {
         if (knows_nothing_new || session_.fail_set.contains(from)) return check_consensus();
         if (merge(from, join)) sets_changed(at);
     }
-    if (agrees()) at.consensus.insert(from);
+    if (agrees() && answers_in_time(join)) at.consensus.insert(from);
     check_consensus();
 }
 

@@ -26,10 +26,14 @@ void Protocol::install(Recovery& at) {
         regular.hints.push_back(std::move(entry.hint));
     emit(DeliverConfiguration{std::move(regular)});
 
-    // Whoever this was about and did not come: not again so soon (5.10).
-    for (const ProcessorId id : session_.about)
-        if (!at.ring.has_member(id) && !session_.departed.contains(id))
+    // Who was called or spoke to us and did not come: not again so soon (5.10). All of us doubt it
+    // alike, not only who met it, or the next one would begin with it anew. Members who fell silent
+    // are missed, not doubted.
+    for (const ProcessorId id : session_.proc_set) {
+        const bool silent_member = installed_.has_member(id) && !session_.heard.contains(id);
+        if (!at.ring.has_member(id) && !silent_member && !session_.departed.contains(id))
             suspicion_.disagreed(id, now_);
+    }
 
     // Who was expelled for deafness is refused by all, not only by the member that noticed: or its
     // next JOIN would come back in by the others (4.7).

@@ -41,40 +41,52 @@ Join Protocol::compose_join(const Processors& proc_set, const Processors& fail_s
                                    .heard = id == self_ || session_.heard.contains(id),
                                    .challenge = id == self_      ? challenge_
                                                 : who != nullptr ? who->challenge
-                                                                 : 0});
+                                                                 : 0,
+                                   .latest = who != nullptr ? who->latest : 0});
     }
     for (const auto& [id, who] : acquaintances_.all()) {
         if (proc_set.contains(id) || who.challenge == 0 || who.gone) continue;
         if (acquaintances_.outlived(id) || now_ - who.last_contact > 2 * settings_.consensus)
             continue;
-        if (join.echoes.size() < echoes_max) join.echoes.push_back({id, who.challenge});
+        if (join.echoes.size() < echoes_max) join.echoes.push_back({id, who.challenge, who.latest});
     }
-    // One packet whatever happens: those who know us need no echo.
-    if (encoded_size(join) > settings_.body_max) join.echoes.clear();
-    for (JoinView& view : join.processors)
-        if (view.id != self_ && view.challenge != 0 && encoded_size(join) > settings_.body_max)
-            view.challenge = 0;
+    fit(join);
+    recent_joins_.sent(join.join_seq, now_);
     return join;
 }
 
-// In Operational we do not gather because of somebody whose stream may be a replay; but it gets a
-// JOIN of its own, at most one per T_join, from which it learns what to echo (7.4).
-void Protocol::answer_stranger(ProcessorId to) {
-    Acquaintance& who = acquaintance(to);
+// One packet whatever happens: those who know us need no echo.
+void Protocol::fit(Join& join) const {
+    if (encoded_size(join) > settings_.body_max) join.echoes.clear();
+    for (JoinView& view : join.processors)
+        if (view.id != self_ && encoded_size(join) > settings_.body_max) view.challenge = 0;
+}
+
+// In Operational nobody starts a session but who hears us and is heard now (ADR 0014), and not by a
+// replay of its stream (7.4): a stranger gets a JOIN of its own, at most one per T_join, and what
+// it answers shows both.
+void Protocol::call(ProcessorId stranger, JoinReason why) {
+    const bool outlived = acquaintances_.outlived(stranger);
+    // A packet of a former life, only late: its node lives on with us, and would take the call for
+    // a member's JOIN.
+    if (outlived && installed_.member_of(stranger.node) != nobody) return;
+    Acquaintance& who = acquaintance(stranger);
     if (who.answered && now_ - who.answered_at < settings_.join) return;
     who.answered = true;
     who.answered_at = now_;
     const Processors members(installed_.members().begin(), installed_.members().end());
     Join join = compose_join(members, {});
-    join.echoes.clear();
-    join.echoes.push_back({to, who.challenge});
+    join.reason = why;
+    for (JoinView& view : join.processors)
+        if (view.id != self_) view.challenge = view.latest = 0; // those concern members
+    join.echoes = {{stranger, who.challenge, who.latest}};
     // A process from an old disk image must learn that its node has lived on without it (N30).
-    if (acquaintances_.outlived(to)) join.echoes.push_back({acquaintances_.newest_of(to.node), 0});
-    emit(Unicast{to, std::move(join)});
+    if (outlived) join.echoes.push_back({acquaintances_.newest_of(stranger.node), 0, 0});
+    emit(Unicast{stranger, std::move(join)});
 }
 
 void Protocol::stranger_spoke(ProcessorId from, bool news) {
-    if (phase() == Phase::operational) return answer_stranger(from);
+    if (phase() == Phase::operational) return call(from);
     auto* at = std::get_if<Gather>(&state_);
     if (at == nullptr || !news) return;
     schedule_join(*at); // to all; it carries the echo
@@ -102,12 +114,35 @@ bool Protocol::is_stale(ProcessorId from, const Join& join) const {
     return who->gone || join.join_seq <= who->join_seq || join.ring_seq < who->last_common;
 }
 
-// A doubted processor that shows that it hears us gets in, a refused one does not (ADR 0010).
+// Whether its sender has heard us a moment ago: it quotes a recent JOIN of ours.
+bool Protocol::answers_us(const Join& join, Duration patience) const {
+    if (const JoinView* us = view_of(join, self_))
+        return !us->failed && recent_joins_.contain(us->latest, now_, patience);
+    return std::any_of(join.echoes.begin(), join.echoes.end(), [&](const Echo& echo) {
+        return echo.to == self_ && recent_joins_.contain(echo.latest, now_, patience);
+    });
+}
+
+// Who agrees too slowly for tokens of ours to go round in time makes us try for ever: the more
+// attempts have failed, the sooner an agreement must come behind our JOIN to count (ADR 0014). The
+// next JOIN of everybody else comes within 1.3 T_join.
+bool Protocol::answers_in_time(const Join& join) const {
+    if (session_.failures == 0) return true;
+    const Duration patience = settings_.consensus / (1U << std::min(session_.failures, 16U));
+    return answers_us(join, std::max(patience, 3 * settings_.join));
+}
+
+// An answer does not: two who doubt each other would go on answering for ever.
+bool Protocol::wants_us(const Join& join) const {
+    const JoinView* us = view_of(join, self_);
+    return us != nullptr ? !us->failed : join.reason == JoinReason::call;
+}
+
+// A doubted processor that hears us now gets in, a refused one does not (ADR 0010).
 bool Protocol::is_welcome(ProcessorId from, const Join& join) const {
     if (!suspicion_.doubts(from, now_)) return true;
-    if (suspicion_.refuses(from, now_)) return false;
-    const JoinView* us = view_of(join, self_);
-    return us != nullptr && us->heard && !us->failed;
+    return !suspicion_.refuses(from, now_) && wants_us(join) &&
+           answers_us(join, settings_.consensus);
 }
 
 Acquaintance& Protocol::acquaintance(ProcessorId id) {
@@ -121,6 +156,7 @@ void Protocol::packet(ProcessorId from, Join&& join) {
         return malformed();
     Acquaintance& who = acquaintance(from);
     who.last_contact = now_;
+    who.latest = std::max(who.latest, join.join_seq);
     const bool newer = join.join_seq > who.join_seq;
     const bool news = own->challenge != 0 && own->challenge != who.challenge;
     if (news && (newer || !who.verified)) who.challenge = own->challenge;
@@ -165,7 +201,10 @@ void Protocol::join_in_operational(ProcessorId from, Join&& join) {
     const JoinView* us = view_of(join, self_);
     const bool lists_us_failed = us != nullptr && us->failed;
     if (!installed_.has_member(from)) {
-        if (!is_welcome(from, join)) return drop(16);
+        if (!is_welcome(from, join)) {
+            if (!suspicion_.refuses(from, now_) && wants_us(join)) call(from, JoinReason::answer);
+            return drop(16);
+        }
         // 5.6a: no second-hand expulsion. Such a session began in trouble and ends without us; its
         // ring then finds ours by PROBE.
         const bool against_us =
@@ -175,8 +214,8 @@ void Protocol::join_in_operational(ProcessorId from, Join&& join) {
             });
         if (against_us) return drop(lists_us_failed ? 18 : 15);
         count(15);
+        if (!answers_us(join, settings_.consensus)) return call(from);
         shift_to_gather(JoinReason::join, {from}, {});
-        session_.about.insert(from);
     } else {
         count(lists_us_failed ? 18 : 14);
         shift_to_gather(JoinReason::join, {}, {});
@@ -190,7 +229,6 @@ void Protocol::join_in_gather(ProcessorId from, Join&& join) {
     const JoinView* us = view_of(join, self_);
     const bool member = installed_.has_member(from);
     count(us != nullptr && us->failed ? 18 : member ? 14 : 15);
-    if (!known && !member) session_.about.insert(from);
     gather_join(from, join);
 }
 
@@ -210,6 +248,7 @@ void Protocol::join_in_attempt(ProcessorId from, Join&& join) {
         });
     if (!session_.candidates().contains(from) || !(given_up || outgrown)) return drop(15);
     count(15);
+    if (given_up) ++session_.failures;
     shift_to_gather(JoinReason::join, {}, {});
     gather_join(from, join);
 }

@@ -23,7 +23,8 @@ Protocol::Protocol(const Settings& settings, const Identity& identity)
       queue_(settings.queue_bytes_max, pool_),
       installed_(
           RingId{identity.high_ring_seq, identity.self}, {identity.self}, identity.self, settings),
-      suspicion_(settings, identity.jitter_seed ^ 0x5bd1e995), state_(Gather{}) {
+      suspicion_(settings, identity.jitter_seed ^ 0x5bd1e995), recent_joins_(settings.consensus),
+      state_(Gather{}) {
     check(!settings.validate(), "a processor is given valid settings");
     check(self_.node != 0, "a processor has a node");
 }

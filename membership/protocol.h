@@ -7,6 +7,7 @@
 #pragma once
 
 #include "membership/processor.h"
+#include "membership/recent_joins.h"
 #include "membership/states.h"
 #include "membership/suspicion.h"
 #include "totem/consumer.h"
@@ -111,7 +112,9 @@ private:
 
     // -- join.cpp: the JOIN packet and the freshness of streams
     [[nodiscard]] Join compose_join(const Processors& proc_set, const Processors& fail_set);
-    void answer_stranger(ProcessorId to); // a JOIN for it alone, so that it can be verified
+    void fit(Join& join) const; // into one packet
+    // A JOIN for it alone: a call that it should answer, or our answer.
+    void call(ProcessorId stranger, JoinReason why = JoinReason::call);
     void stranger_spoke(ProcessorId from, bool news);
     [[nodiscard]] bool awaits_introduction(ProcessorId stranger);
     void join_in_operational(ProcessorId from, Join&& join);
@@ -119,6 +122,9 @@ private:
     void join_in_attempt(ProcessorId from, Join&& join); // Commit and Recovery
     [[nodiscard]] bool verified(ProcessorId from) const;
     [[nodiscard]] bool is_stale(ProcessorId from, const Join& join) const;
+    [[nodiscard]] bool answers_us(const Join& join, Duration patience) const;
+    [[nodiscard]] bool answers_in_time(const Join& join) const;
+    [[nodiscard]] bool wants_us(const Join& join) const;
     [[nodiscard]] bool is_welcome(ProcessorId from, const Join& join) const;
     Acquaintance& acquaintance(ProcessorId id);
 
@@ -224,6 +230,7 @@ private:
     Suspicion suspicion_;
     boost::container::flat_map<NodeId, Instant> unreachable_at_; // last acted upon
     std::uint64_t join_seq_ = 0;
+    RecentJoins recent_joins_;
     Bytes hint_;
 
     struct Leaving {

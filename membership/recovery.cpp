@@ -275,6 +275,7 @@ bool Protocol::fire(Recovery& at) {
     }
     if (at.token_loss_at <= now_) {
         count(24);
+        ++session_.failures;
         shift_to_gather(JoinReason::recovery_loss, {}, {});
         check_consensus();
         return true;

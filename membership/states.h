@@ -41,13 +41,13 @@ struct Session {
     JoinReason why = JoinReason::start;
     Processors proc_set, fail_set;
     Processors heard;     // who spoke to us in this session
-    Processors about;     // because of whom it was started or extended (5.10)
     Processors strangers; // heard in this session before they were verified
     Instant settled_at{}; // nobody new can be expected to speak up after this
     Processors deaf;      // expelled by another member for failure to receive
     Processors departed; // left cleanly, unreachable, outlived, or silent: we wait for none of them
     Timer silence_ends;  // whoever of our ring has not spoken by then is silent
     bool consensus_expired = false;
+    std::uint32_t failures = 0; // rings that were agreed on and did not come to last, in a row
     bool lease_awaited = false; // the disk is too slow for the ring's number: go on without it
 
     // An attempt that died in Commit: our successor's next JOIN tells whether it got the token

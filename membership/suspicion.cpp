@@ -44,12 +44,13 @@ void Suspicion::disagreed(ProcessorId id, Instant now) {
     record.doubted_until = backoff(record, now);
 }
 
-void Suspicion::lasted(const std::vector<ProcessorId>& members, Duration age) {
+bool Suspicion::lasted(const std::vector<ProcessorId>& members, Duration age) {
     const auto halvings = std::min<std::int64_t>(age / forgiveness_, 31);
-    if (halvings == 0) return;
+    if (halvings == 0) return false;
     for (const ProcessorId id : members)
         if (const auto record = records_.find(id); record != records_.end())
             record->second.failures >>= halvings;
+    return true;
 }
 
 bool Suspicion::blame(ProcessorId id) { return ++records_[id].blame >= blame_limit_; }

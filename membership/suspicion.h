@@ -33,7 +33,8 @@ public:
     void disagreed(ProcessorId id, Instant now); // a session about it ended without it: doubted
 
     // A ring of these members lasted for so long: old doubts fade (halved per 10 T_consensus).
-    void lasted(const std::vector<ProcessorId>& members, Duration age);
+    // False if that was too short to mean anything.
+    bool lasted(const std::vector<ProcessorId>& members, Duration age);
 
     // A commit token never reached our successor though it agrees with us (5.9). True at the limit.
     [[nodiscard]] bool blame(ProcessorId id);

@@ -29,7 +29,7 @@ std::string describe(const SeqRanges& ranges) {
 std::string_view describe(JoinReason reason) {
     static constexpr auto names = std::to_array<std::string_view>(
         {"start", "token loss", "foreign", "join", "failure to receive", "leave", "pause",
-         "commit loss", "recovery loss", "restarted"});
+         "commit loss", "recovery loss", "restarted", "call", "answer"});
     const auto index = static_cast<std::size_t>(reason);
     return index < names.size() ? names[index] : "unknown";
 }

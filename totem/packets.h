@@ -88,6 +88,8 @@ enum class JoinReason : std::uint8_t {
     commit_loss,
     recovery_loss,
     restarted,
+    call,   // no session: a stranger is asked whether it hears us
+    answer, // no session either: one whom we doubt is told that we do
 };
 
 // What one processor tells about another in a JOIN.
@@ -96,16 +98,19 @@ struct JoinView {
     bool failed = false;         // in fail_set
     bool heard = false;          // a JOIN of it arrived in this gather
     std::uint64_t challenge = 0; // the last challenge seen from it, 0 = none or left out (7.4)
+    std::uint64_t latest = 0;    // join_seq of the newest JOIN that came from it, 0 as above
 
     friend bool operator==(const JoinView&, const JoinView&) = default;
 };
 
 // The challenge of a processor that is not in the sender's proc_set (yet): with it echoed the other
-// side can verify the sender's stream (7.4). With challenge 0 it only tells that this processor is
-// known to live, so that an older incarnation of its node stops.
+// side can verify the sender's stream (7.4), and by its latest JOIN that it is heard now. With
+// challenge 0 it only tells that this processor is known to live, so that an older incarnation of
+// its node stops.
 struct Echo {
     ProcessorId to;
     std::uint64_t challenge = 0;
+    std::uint64_t latest = 0;
 
     friend bool operator==(const Echo&, const Echo&) = default;
 };

@@ -97,7 +97,7 @@ std::optional<WireError> implausible(const Token& token) {
 std::optional<WireError> implausible(const Join& join) {
     if (!counts(join.join_seq) || !counts(join.ring_seq)) return WireError::bad_field;
     if (!names_origin_ring(join.installed) || join.version == 0) return WireError::bad_field;
-    if (join.reason > JoinReason::restarted) return WireError::bad_field;
+    if (join.reason > JoinReason::answer) return WireError::bad_field;
     if (join.processors.size() > members_max || join.echoes.size() > echoes_max)
         return WireError::too_many;
     // Two incarnations of one node may be listed: the older one is in fail_set then.
@@ -106,6 +106,10 @@ std::optional<WireError> implausible(const Join& join) {
     if (!names_somebody(join.processors.front().id)) return WireError::bad_field;
     if (!strictly_sorted(join.echoes, &Echo::to)) return WireError::bad_field;
     if (!join.echoes.empty() && !names_somebody(join.echoes.front().to))
+        return WireError::bad_field;
+    const auto quotes = [](const auto& one) { return counts(one.latest); };
+    if (!std::all_of(join.processors.begin(), join.processors.end(), quotes) ||
+        !std::all_of(join.echoes.begin(), join.echoes.end(), quotes))
         return WireError::bad_field;
     return std::nullopt;
 }

@@ -132,16 +132,26 @@ void to_wire(const Join& join, wire::Join& out) {
         out.add_echoed(to_number(echo.to));
         out.add_echoes(echo.challenge);
     }
+    const auto says = [](const auto& one) { return one.latest != 0; };
+    if (std::none_of(join.processors.begin(), join.processors.end(), says) &&
+        std::none_of(join.echoes.begin(), join.echoes.end(), says))
+        return;
+    for (const JoinView& view : join.processors)
+        out.add_latest(view.latest);
+    for (const Echo& echo : join.echoes)
+        out.add_latest(echo.latest);
 }
 
 Decoded<Join> from_wire(const wire::Join& in) {
     const auto count = static_cast<std::size_t>(in.processors_size());
     if (count > members_max) return WireError::too_many;
     if (in.echoed_size() != in.echoes_size()) return WireError::bad_field;
+    if (in.latest_size() != 0 && in.latest_size() != in.processors_size() + in.echoed_size())
+        return WireError::bad_field;
+    const auto latest = [&](int index) { return in.latest_size() == 0 ? 0 : in.latest(index); };
     for (const std::string* bitmap : {&in.failed(), &in.heard(), &in.challenged()})
         if (!is_bitmap_over(*bitmap, count)) return WireError::bad_field;
-    if (in.reason() > static_cast<std::uint32_t>(JoinReason::restarted))
-        return WireError::bad_field;
+    if (in.reason() > static_cast<std::uint32_t>(JoinReason::answer)) return WireError::bad_field;
     Join join{.join_seq = in.join_seq(),
               .ring_seq = in.ring_seq(),
               .installed = from_wire(in.installed()),
@@ -154,6 +164,7 @@ Decoded<Join> from_wire(const wire::Join& in) {
         view.id = processor_of(in.processors(static_cast<int>(index)));
         view.failed = bit(in.failed(), index);
         view.heard = bit(in.heard(), index);
+        view.latest = latest(static_cast<int>(index));
         if (!bit(in.challenged(), index)) continue;
         if (challenges == in.challenges_size()) return WireError::bad_field;
         view.challenge = in.challenges(challenges++);
@@ -161,8 +172,9 @@ Decoded<Join> from_wire(const wire::Join& in) {
     }
     if (challenges != in.challenges_size()) return WireError::bad_field;
     for (int index = 0; index < in.echoed_size(); ++index)
-        join.echoes.push_back(
-            {.to = processor_of(in.echoed(index)), .challenge = in.echoes(index)});
+        join.echoes.push_back({.to = processor_of(in.echoed(index)),
+                               .challenge = in.echoes(index),
+                               .latest = latest(in.processors_size() + index)});
     return join;
 }
 

@@ -146,7 +146,7 @@ private:
         }
         join.echoes.clear();
         if (bent && in.chance(64)) join.echoes.push_back({in.one_of(everybody), in.byte()});
-        join.reason = static_cast<JoinReason>(bent ? in.number(0, 9) : 0);
+        join.reason = static_cast<JoinReason>(bent ? in.number(0, 11) : 0);
         bend(in, join.join_seq, bent);
         bend(in, join.ring_seq, bent);
         return join;

@@ -308,6 +308,48 @@ TEST_CASE("Totem: one-way deafness leaves a stable pair, disturbed ever more rar
     REQUIRE(world.run_until([&] { return world.is_ring("A B C"); }, 6s));
 }
 
+TEST_CASE("Totem: who does not answer begins no session, and is taken back as soon as it does") {
+    World world(3);
+    world.start_all();
+    REQUIRE(world.form("A B C"));
+    world.loses = [](const Node&, const Node& to, const Packet&) { return to.name == "C"; };
+    REQUIRE(world.form("A B"));
+    const auto gathers = world["A"].statistics().gathers + world["B"].statistics().gathers;
+    world.run_for(5s);
+    CHECK(world["A"].statistics().gathers + world["B"].statistics().gathers == gathers);
+    world.loses = {};
+    const Instant well = world.now();
+    REQUIRE(world.form("A B C"));
+    CHECK(world.now() - well < 2 * Settings::simulated().probe);
+}
+
+TEST_CASE("Totem: a late packet of a life that is over does not disturb the node's next one") {
+    World world(3);
+    Join late;
+    world.observe = [&](const Node& node, const Action& action) {
+        const auto* multicast = std::get_if<Multicast>(&action);
+        if (multicast == nullptr || node.name != "C") return;
+        if (const auto* join = std::get_if<Join>(&multicast->packet)) late = *join;
+    };
+    world.start_all();
+    REQUIRE(world.form("A B C"));
+    const ProcessorId old = world.node("C").id;
+    world.observe = nullptr;
+    world.crash("C");
+    world.start("C");
+    REQUIRE(world.form("A B C"));
+    const RingId ring = world["A"].ring();
+    std::vector<std::uint8_t> body(2000);
+    const auto size = encode(Packet{late}, body);
+    const Bytes bytes = Bytes::copy_of(std::span(body).first(*size));
+    for (int copy = 0; copy < 3; ++copy) {
+        world.tell("A", PacketArrived{old, PacketType::join, bytes});
+        world.run_for(50ms);
+    }
+    CHECK(world["A"].ring() == ring);
+    CHECK(world.is_ring("A B C"));
+}
+
 TEST_CASE("Totem: hints travel in the commit token and are shown with the configuration") {
     World world(2);
     world.start_all();

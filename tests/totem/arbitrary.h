@@ -142,15 +142,19 @@ inline Join join() {
     Join join{.join_seq = counter(),
               .ring_seq = counter(),
               .installed = {.seq = counter(), .representative = processor()},
-              .reason = static_cast<JoinReason>(number(0, 9)),
+              .reason = static_cast<JoinReason>(number(0, 11)),
               .version = static_cast<std::uint32_t>(number(1, ~std::uint32_t{0}))};
+    const bool quoted = coin();
     for (const ProcessorId& id : members())
         join.processors.push_back({.id = id,
                                    .failed = coin(),
                                    .heard = coin(),
-                                   .challenge = coin() ? 0 : number(1, ~std::uint64_t{0})});
+                                   .challenge = coin() ? 0 : number(1, ~std::uint64_t{0}),
+                                   .latest = quoted ? counter() : 0});
     for (const ProcessorId& id : members(0, echoes_max))
-        join.echoes.push_back({.to = id, .challenge = number(0, ~std::uint64_t{0})});
+        join.echoes.push_back({.to = id,
+                               .challenge = number(0, ~std::uint64_t{0}),
+                               .latest = quoted ? counter() : 0});
     return join;
 }
 

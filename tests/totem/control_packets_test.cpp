@@ -224,7 +224,7 @@ TEST_CASE("join: everything that is refused") {
          {"ring_seq 2^63", [](M& m) { m.set_ring_seq(counter_limit); }},
          {"installed in no ring", [](M& m) { m.clear_installed(); }},
          {"version 0", [](M& m) { m.set_version(0); }},
-         {"a reason nobody knows", [](M& m) { m.set_reason(10); }},
+         {"a reason nobody knows", [](M& m) { m.set_reason(12); }},
          {"a reason that 8 bits would make 0", [](M& m) { m.set_reason(256); }},
          {"nobody", [](M& m) { m = good_join(), m.clear_processors(), m.clear_failed(); }},
          {"node 0", [](M& m) { m.set_processors(0, 1); }},
