@@ -186,9 +186,10 @@ void Diagram::draw_marks() {
     const double y = top + static_cast<double>(lanes_ - 1) * lane_height;
     shapes_ += fmt::format("<path class=\"healed\" d=\"M{:.2f} {:.1f}V{:.1f}\"/>", at, y,
                            height() - axis_height);
-    words_ += fmt::format("<text class=\"healedword\" data-x=\"{0:.2f}\" x=\"{0:.2f}\" dx=\"5\" "
-                          "y=\"{1:.1f}\">all faults end</text>",
-                          at, y + 11);
+    const bool near_the_edge = at > 0.9 * plot_width; // then the words go to the left
+    words_ += fmt::format("<text class=\"healedword\" data-x=\"{0:.2f}\" x=\"{0:.2f}\" dx=\"{2}\" "
+                          "text-anchor=\"{3}\" y=\"{1:.1f}\">all faults end</text>",
+                          at, y + 11, near_the_edge ? -5 : 5, near_the_edge ? "end" : "start");
 }
 
 void Diagram::draw_lives() {

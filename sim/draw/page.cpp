@@ -48,7 +48,7 @@ const timeAt = x => t0 + ((x - shift) / scale - left) / width * (t1 - t0);
 const placeOf = t => left + (t - t0) / (t1 - t0) * width;
 function drawAxis() {
   const from = timeAt(left), to = timeAt(left + width), span = to - from;
-  let step = 10 ** Math.floor(Math.log10(span / 10));
+  let step = Math.pow(10, Math.floor(Math.log10(span / 10)));
   for (const f of [2, 2.5, 2]) if (span / step > 14) step *= f;
   let out = '';
   for (let t = Math.ceil(from / step) * step; t <= to; t += step) {

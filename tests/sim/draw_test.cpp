@@ -4,7 +4,10 @@
 #include "sim/run.h"
 #include "sim/scenario_codec.h"
 
+#include <boost/property_tree/xml_parser.hpp>
 #include <doctest/doctest.h>
+
+#include <sstream>
 
 using namespace sim;
 
@@ -37,6 +40,10 @@ TEST_CASE("a partition is drawn as two rings of two colours, its words and its l
     CHECK(has(picture, "ring 8.1 of {1,2,3}"));
     CHECK(has(picture, "ring 8.4 of {4,5}"));
     CHECK(has(picture, "class=\"hop join lost\""));
+    std::istringstream file(picture);
+    boost::property_tree::ptree tree; // a picture that is no XML is not shown at all
+    CHECK_NOTHROW(boost::property_tree::read_xml(file, tree));
+    CHECK(tree.count("svg") == 1);
     CHECK(has(picture, "are not shown"));
     CHECK(picture.size() < 4'000'000);
 }
