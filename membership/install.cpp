@@ -28,11 +28,11 @@ void Protocol::install(Recovery& at) {
 
     // Who was called or spoke to us and did not come: not again so soon (5.10). All of us doubt it
     // alike, not only who met it, or the next one would begin with it anew. Members who fell silent
-    // are missed, not doubted.
+    // are missed, not doubted, unless the ring with them hardly lasted.
     for (const ProcessorId id : session_.proc_set) {
-        const bool silent_member = installed_.has_member(id) && !session_.heard.contains(id);
-        if (!at.ring.has_member(id) && !silent_member && !session_.departed.contains(id))
-            suspicion_.disagreed(id, now_);
+        const bool missed =
+            installed_.has_member(id) && !session_.heard.contains(id) && session_.failures == 0;
+        if (!at.ring.has_member(id) && !missed) suspicion_.disagreed(id, now_);
     }
 
     // Who was expelled for deafness is refused by all, not only by the member that noticed: or its

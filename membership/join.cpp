@@ -62,7 +62,7 @@ void Protocol::fit(Join& join) const {
         if (view.id != self_ && encoded_size(join) > settings_.body_max) view.challenge = 0;
 }
 
-// In Operational nobody starts a session but who hears us and is heard now (ADR 0014), and not by a
+// In Operational nobody starts a session but who hears us and is heard now (ADR 0015), and not by a
 // replay of its stream (7.4): a stranger gets a JOIN of its own, at most one per T_join, and what
 // it answers shows both.
 void Protocol::call(ProcessorId stranger, JoinReason why) {
@@ -124,7 +124,7 @@ bool Protocol::answers_us(const Join& join, Duration patience) const {
 }
 
 // Who agrees too slowly for tokens of ours to go round in time makes us try for ever: the more
-// attempts have failed, the sooner an agreement must come behind our JOIN to count (ADR 0014). The
+// attempts have failed, the sooner an agreement must come behind our JOIN to count (ADR 0015). The
 // next JOIN of everybody else comes within 1.3 T_join.
 bool Protocol::answers_in_time(const Join& join) const {
     if (session_.failures == 0) return true;

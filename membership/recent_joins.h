@@ -2,7 +2,7 @@
 //
 // Every JOIN of ours, to all or to one, is noted with its time. A processor that quotes one has
 // heard us since then, and we hear it: in both directions the way is good, and quick enough for a
-// session to reach consensus in time (ADR 0014).
+// session to reach consensus in time (ADR 0015).
 #pragma once
 
 #include "totem/ids.h"

@@ -125,8 +125,12 @@ bool print_coverage(const Command& command, const membership::Coverage& coverage
     return unreached.empty() && surprises(coverage).empty();
 }
 
-SweepResult sweep_one(const Command& command, const std::string& name) {
-    const Seeds seeds = parse_seeds(command.seeds);
+// "N15", or "N15:1..20" with seeds of its own.
+SweepResult sweep_one(const Command& command, const std::string& text) {
+    const std::size_t colon = text.rfind(':');
+    const std::string name = text.substr(0, colon);
+    const Seeds seeds =
+        parse_seeds(colon == std::string::npos ? command.seeds : text.substr(colon + 1));
     SweepPlan plan{.scenario = find_scenario(name),
                    .first = seeds.first,
                    .last = seeds.last,

@@ -94,6 +94,9 @@ constexpr auto impossible = std::to_array<Impossible>({
     {19, R,
      "whoever could begin anew has itself been in Recovery of this candidate (the representative "
      "enters it first), so the JOINs before it are stale (row 13)"},
+    {19, O,
+     "who is Operational has said nothing to its ring's members since it accepted that ring, and "
+     "the JOINs before are stale (row 13): none of them begins anew"},
     {20, O, "a ring is installed only after its commit token has been round twice"},
     {21, G, forgotten},
     {23, G, no_such_timer},
@@ -131,10 +134,22 @@ std::vector<Cell> cells_where(Wanted&& wanted) {
 
 } // namespace
 
-std::string describe(const Cell& cell) {
-    return fmt::format("{}.{} {}", cell.row, letters[static_cast<std::size_t>(cell.phase)],
-                       events[cell.row - 1]);
+std::string name_of(const Cell& cell) {
+    return fmt::format("{}.{}", cell.row, letters[static_cast<std::size_t>(cell.phase)]);
 }
+
+std::string describe(const Cell& cell) {
+    return fmt::format("{} {}", name_of(cell), events[cell.row - 1]);
+}
+
+std::optional<Cell> find_cell(std::string_view name) {
+    const std::vector<Cell> cells = all_cells();
+    const auto found =
+        std::ranges::find_if(cells, [&](const Cell& cell) { return name_of(cell) == name; });
+    return found == cells.end() ? std::nullopt : std::optional{*found};
+}
+
+bool was_reached(const Coverage& coverage, const Cell& cell) { return hits(coverage, cell) > 0; }
 
 std::optional<std::string_view> why_unreachable(const Cell& cell) {
     const auto* const found = std::ranges::find_if(impossible, [&](const Impossible& one) {

@@ -21,7 +21,9 @@ struct Cell {
     friend bool operator==(const Cell&, const Cell&) = default;
 };
 
+[[nodiscard]] std::string name_of(const Cell& cell);  // "7.G"
 [[nodiscard]] std::string describe(const Cell& cell); // "7.G foreign packet of a stranger"
+[[nodiscard]] std::optional<Cell> find_cell(std::string_view name);
 
 // Why no run counts this cell; nothing if runs can.
 [[nodiscard]] std::optional<std::string_view> why_unreachable(const Cell& cell);
@@ -30,6 +32,7 @@ inline constexpr std::size_t phase_count = 4;
 
 [[nodiscard]] std::vector<Cell> all_cells();
 [[nodiscard]] std::vector<Cell> reachable_cells();
+[[nodiscard]] bool was_reached(const membership::Coverage& coverage, const Cell& cell);
 // Reachable ones that were not reached.
 [[nodiscard]] std::vector<Cell> missed(const membership::Coverage& coverage);
 // Reached ones that should be impossible: the list of reasons is wrong, or the code is.

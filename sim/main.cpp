@@ -36,7 +36,9 @@ int main(int argc, char** argv) {
     CLI::App* sweep_command =
         app.add_subcommand("sweep", "Play many seeds on all cores; a failure prints its replay");
     sweep_command->add_option("--seeds", command.seeds, "A..B")->capture_default_str();
-    sweep_command->add_option("--scenario", command.scenarios, "One or more, each with all seeds")
+    sweep_command
+        ->add_option("--scenario", command.scenarios,
+                     "One or more, each with all seeds, or NAME:A..B")
         ->capture_default_str();
     sweep_command->add_flag("--require-coverage", command.require_coverage,
                             "Fail if a reachable cell of the event x state table is not reached");

@@ -68,6 +68,10 @@ Outcome run(const Scenario& scenario, std::uint64_t seed, const RunOptions& opti
         world.play();
         if (const auto unmet = world.measures().unmet(plan.expect))
             outcome.violation = Violation{"expectation", *unmet};
+        for (const Cell& cell : plan.expect.cells)
+            if (!was_reached(world.coverage(), cell))
+                outcome.violation = Violation{
+                    "expectation", fmt::format("the run does not reach {}", describe(cell))};
     } catch (const Violation& violation) {
         outcome.violation = violation;
         outcome.violated_at = world.now();

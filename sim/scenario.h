@@ -4,6 +4,7 @@
 #pragma once
 
 #include "membership/processor.h"
+#include "sim/coverage.h"
 #include "sim/trace.h"
 
 #include <optional>
@@ -271,6 +272,7 @@ struct Expectation {
     std::vector<Bound> bounds;
     // The rings of the living at the end of the fault phase, before the heal; empty: not asked.
     std::vector<trace::Members> components;
+    std::vector<Cell> cells; // of the event x state table that the run must reach
 };
 
 struct Scenario {

@@ -151,6 +151,12 @@ void take_settings(const proto::Settings& file, Settings& settings) {
     take_time(file.has_hold_max(), file.hold_max(), settings.hold_max);
     take_time(file.has_slow_consumer(), file.slow_consumer(), settings.slow_consumer);
     take_time(file.has_ftr_time(), file.ftr_time(), settings.ftr_time);
+    take_time(file.has_token_retransmit_min(), file.token_retransmit_min(),
+              settings.token_retransmit_min);
+    take_time(file.has_join(), file.join(), settings.join);
+    take_time(file.has_commit(), file.commit(), settings.commit);
+    take_time(file.has_commit_wait(), file.commit_wait(), settings.commit_wait);
+    take_time(file.has_silence(), file.silence(), settings.silence);
 }
 
 std::vector<NodeId> group(const proto::Group& file) {
@@ -278,6 +284,11 @@ void take_expectation(const proto::Expect& file, Expectation& expect) {
     }
     for (const proto::Group& one : file.components())
         expect.components.push_back(group(one));
+    for (const std::string& name : file.cells()) {
+        const auto cell = find_cell(name);
+        if (!cell) refuse(fmt::format("expect: the table has no cell \"{}\"", name));
+        expect.cells.push_back(*cell);
+    }
 }
 
 Scenario scenario(const proto::Scenario& file) {

@@ -135,6 +135,11 @@ void write(const Settings& value, proto::Settings& file) {
     SIM_WRITE_TIME(hold_max);
     SIM_WRITE_TIME(slow_consumer);
     SIM_WRITE_TIME(ftr_time);
+    SIM_WRITE_TIME(token_retransmit_min);
+    SIM_WRITE_TIME(join);
+    SIM_WRITE_TIME(commit);
+    SIM_WRITE_TIME(commit_wait);
+    SIM_WRITE_TIME(silence);
 }
 
 #undef SIM_WRITE
@@ -253,6 +258,8 @@ void write(const Expectation& expect, proto::Expect& file) {
     }
     for (const trace::Members& component : expect.components)
         write(component, *file.add_components());
+    for (const Cell& cell : expect.cells)
+        file.add_cells(name_of(cell));
 }
 
 // Empty messages would only clutter the file.

@@ -112,4 +112,17 @@ TEST_CASE("every cell of the table is reachable or has its reason, and a miss is
     all.hits[27][0] = 1; // 28.O: no such timer
     CHECK(surprises(all).size() == 1);
     CHECK(describe(one) == "6.C foreign packet of a former member on a newer ring");
+    CHECK(find_cell("6.C") == one);
+    CHECK(!find_cell("42.O"));
+}
+
+TEST_CASE("a scenario that says which cells it reaches fails if it does not") {
+    Scenario scenario = find_scenario("N10");
+    scenario.expect = {};
+    scenario.expect.cells = {*find_cell("23.O")}; // the token is repeated: what N10 is about
+    CHECK(!run(scenario, 1).violation);
+    scenario.expect.cells = {*find_cell("29.R")};
+    const Outcome outcome = run(scenario, 1);
+    REQUIRE(outcome.violation);
+    CHECK(outcome.violation->sentence == "the run does not reach 29.R failure to receive");
 }
