@@ -28,6 +28,7 @@ struct RingOptions {
     std::string service = "agreed";
     std::string transport = "multicast";
     std::string cipher = "aes256-gcm";
+    std::uint32_t spin = 0;
     bool sealed = false;
     bool verbose = false;
     net::NodeOptions node;
@@ -55,6 +56,7 @@ net::NodeOptions node_options(const RingOptions& options) {
         node.addresses[static_cast<net::NodeId>(i + 1)] = addresses[i];
     node.transport =
         options.transport == "unicast" ? net::Transport::unicast : net::Transport::multicast;
+    node.spin = std::chrono::microseconds(options.spin);
     node.state_file = options.state;
     node.new_identity = !std::filesystem::exists(options.state + ".a");
     if (options.sealed) node.key_file = benchmark_key(options);
@@ -109,12 +111,19 @@ void describe_ring(CLI::App& app, RingOptions& options) {
         ->check(CLI::IsMember({"multicast", "unicast"}));
     app.add_option("--state", options.state, "file for the node's stable storage");
     app.add_option("--mtu", options.node.mtu, "0: ask the kernel");
+    app.add_option("--offload", options.node.offload, "0: no segmentation or receive offload");
     app.add_option("--window", options.node.settings.window, "packets by all in a rotation");
     app.add_option("--visit-max", options.node.settings.visit_max, "packets by one in a visit");
     app.add_option("--accelerated", options.node.settings.accelerated,
                    "per cent of a visit's packets sent after the token");
+    app.add_option("--outstanding-windows", options.node.settings.outstanding_windows,
+                   "windows that may wait for the slowest receiver");
+    app.add_option("--queue-bytes", options.node.settings.queue_bytes_max,
+                   "own messages that may wait for the token");
     app.add_option("--own-thread", options.node.own_thread,
                    "1: the ring on a thread of its own; 0: in the application's loop");
+    app.add_option("--spin", options.spin,
+                   "microseconds that the ring's own thread looks on before it sleeps");
     app.add_option("--verbose", options.verbose, "1: tell the ring's story on stderr");
 }
 

@@ -46,7 +46,8 @@ void narrate(const net::NodeReport& report) {
 } // namespace
 
 RingClient::RingClient(RingWork work, totem::Service service, net::NodeOptions options)
-    : work_(std::move(work)), service_(service), tally_(work_), node_(std::move(options)) {
+    : work_(std::move(work)), service_(service), tally_(work_), node_(std::move(options)),
+      pool_(std::max(work_.size, control_size)) {
     ::prctl(PR_SET_TIMERSLACK, 1000UL);
     if (work_.mode == Mode::probe) {
         work_.mode = work_.node == 1 ? Mode::pingpong : Mode::flood;
@@ -112,7 +113,7 @@ void RingClient::handle(net::Event&& event) {
 }
 
 bool RingClient::submit(Kind kind, std::size_t size) {
-    totem::WritableBytes message(size);
+    totem::WritableBytes message = pool_.allocate();
     std::memcpy(message.data(), prototype_.data(), size);
     const Header header{.kind = kind,
                         .node = static_cast<std::uint16_t>(work_.node),

@@ -30,6 +30,7 @@ private:
     totem::Service service_;
     Tally tally_;
     net::Node node_;
+    totem::BlockPool pool_; // of messages to submit
     std::vector<std::uint8_t> prototype_;
     std::string broken_;
 

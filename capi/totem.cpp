@@ -106,6 +106,13 @@ const std::map<std::string_view, Setter> setters = {
     {"token port",
      [](auto& o, auto& v) { return read_number(v, o.token_port, std::uint16_t{65535}); }},
     {"mtu", [](auto& o, auto& v) { return read_number(v, o.mtu, std::size_t{65535}); }},
+    {"spin",
+     [](auto& o, auto& v) {
+         std::uint32_t microseconds = 0;
+         if (!read_number(v, microseconds, std::uint32_t{10000})) return false;
+         o.spin = std::chrono::microseconds(microseconds);
+         return true;
+     }},
     {"thread", [](auto& o, auto& v) { return choose(v, "own", "caller", o.own_thread); }},
 };
 

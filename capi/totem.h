@@ -81,6 +81,7 @@ struct totem_callbacks {
  *   key file          as made by totem-keygen; empty: packets are in the clear
  *   transport         multicast or unicast                                   (multicast)
  *   multicast group, port, token port, mtu
+ *   spin              microseconds that the ring's own thread looks on before it sleeps (0)
  *   thread            own: the ring keeps its time whatever the program does;
  *                     caller: quicker, for a program that always comes back to totem_dispatch()
  *                     within a few milliseconds                              (own)

@@ -226,8 +226,11 @@ struct Outbox::Headers {
 };
 
 Outbox::Outbox(std::size_t datagram_max, bool segmentation_offload)
+    : Outbox(datagram_max, segmentation_offload, &::sendmmsg) {}
+
+Outbox::Outbox(std::size_t datagram_max, bool segmentation_offload, SendMany send_many)
     : datagram_max_(datagram_max), segmentation_offload_(segmentation_offload),
-      slab_(batch * datagram_max), headers_(new Headers) {
+      send_many_(send_many), slab_(batch * datagram_max), headers_(new Headers) {
     sizes_.reserve(batch);
     runs_.reserve(batch);
 }
@@ -274,7 +277,7 @@ void Outbox::send_runs(int fd, const Endpoint& destination) {
         for (std::size_t i = 0; i < count; ++i)
             headers_->set(i, destination, runs_[done + i], &slab_[runs_[done + i].offset]);
         const int sent =
-            ::sendmmsg(fd, headers_->messages.data(), static_cast<unsigned>(count), MSG_DONTWAIT);
+            send_many_(fd, headers_->messages.data(), static_cast<unsigned>(count), MSG_DONTWAIT);
         if (sent < 0) {
             const int error = errno;
             if (segmentation_offload_ && (error == EIO || error == EINVAL)) {

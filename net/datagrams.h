@@ -13,6 +13,8 @@
 #include <span>
 #include <vector>
 
+struct mmsghdr;
+
 namespace net {
 
 using Endpoint = boost::asio::ip::udp::endpoint;
@@ -100,8 +102,12 @@ class Outbox {
 public:
     static constexpr std::size_t batch = 128; // nearly three full runs of 1500-byte packets
 
+    // What sends: sendmmsg(), but for a test of what kernels and devices may refuse.
+    using SendMany = int (*)(int fd, mmsghdr* messages, unsigned count, int flags);
+
     // Every datagram goes to each of `destinations`; datagrams of one destination keep their order.
     Outbox(std::size_t datagram_max, bool segmentation_offload);
+    Outbox(std::size_t datagram_max, bool segmentation_offload, SendMany send_many);
     ~Outbox();
 
     // Where the next datagram may be written, datagram_max bytes.
@@ -143,6 +149,7 @@ private:
 
     std::size_t datagram_max_;
     bool segmentation_offload_;
+    SendMany send_many_;
     std::vector<std::uint8_t> slab_; // datagrams one behind the other, without gaps
     std::size_t used_ = 0;
     std::vector<std::size_t> sizes_;

@@ -88,6 +88,7 @@ private:
 
     // -- actions out (driver_actions.cpp)
     void step(const membership::Event& event);
+    void absorb(const membership::Event& event); // a step at the time that now_ says
     void perform();
     void perform(membership::Action& action);
     void multicast(const Packet& packet);
@@ -125,6 +126,7 @@ private:
 
     Instant now_{};                // of the present step
     Instant looked_{};             // when the last turn ended
+    std::size_t submissions_ = 0;  // since then, in the application's loop
     bool more_ = false;            // there is something to do without waiting for anything
     bool token_first_ = false;     // PreferToken ...
     bool look_at_token_ = false;   // ... and its socket was not asked since

@@ -8,8 +8,12 @@
 namespace net {
 
 void Driver::step(const membership::Event& event) {
-    if (ended_) return;
     now_ = BootClock::now();
+    absorb(event);
+}
+
+void Driver::absorb(const membership::Event& event) {
+    if (ended_) return;
     if (narrated_) spdlog::trace("{} <- {}", describe_fully(identity_.self), describe(event));
     processor_.step(now_, event, actions_);
     perform();

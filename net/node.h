@@ -8,6 +8,7 @@
 
 #include "membership/processor.h"
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -28,12 +29,15 @@ struct NodeOptions {
     int multicast_ttl = 1;
     std::uint16_t port = 4379; // data and membership; the token's unicast uses token_port
     std::uint16_t token_port = 4380;
-    std::size_t mtu = 0;            // 0: ask the kernel
+    std::size_t mtu = 0; // 0: ask the kernel
+    bool offload = true; // let the kernel cut and join packets (UDP GSO and GRO) where it can
     std::filesystem::path key_file; // empty: no sealing, only addresses of the nodes file are heard
     std::filesystem::path state_file; // stable storage; its directory must exist
     bool new_identity =
         false; // no record there: start as a new processor rather than refuse (totem.md 3.6)
-    bool real_time = false;           // SCHED_RR and locked memory where allowed
+    bool real_time = false; // SCHED_RR and locked memory where allowed
+    // The ring's own thread looks on for so long before it sleeps, as long as that lately paid.
+    std::chrono::microseconds spin{0};
     std::filesystem::path trace_file; // empty: none; else JSON lines of shared trace format
     std::size_t events_max = 65536;   // bound of the queue to the application
     // The ring's own thread keeps its time whatever the application does. Without it, poll() is

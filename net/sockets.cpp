@@ -210,6 +210,7 @@ SocketPlan plan_sockets(const NodeOptions& options) {
     for (const auto& [node, address] : plan.others)
         others.push_back(address);
     plan.mtu = options.mtu != 0 ? options.mtu : path_mtu(plan.own, others);
+    plan.offload = options.offload;
     plan.receive_buffer = receive_buffer_for(options, plan.mtu);
     return plan;
 }
@@ -222,8 +223,8 @@ Sockets::Sockets(const SocketPlan& plan) {
     if (multicast) data_opening.share_address();
     data_opening.bind();
     if (multicast) data_opening.join_group();
-    segmentation_offload = data_opening.knows_segmentation();
-    coalescing = data_opening.coalesce();
+    segmentation_offload = plan.offload && data_opening.knows_segmentation();
+    coalescing = plan.offload && data_opening.coalesce();
     data = data_opening.finish();
     token = token_opening.finish();
 

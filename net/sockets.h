@@ -23,6 +23,7 @@ struct SocketPlan {
     std::uint16_t port = 0;
     std::uint16_t token_port = 0;
     std::size_t mtu = 0;            // of IP packets
+    bool offload = true;            // use what the kernel has of it
     std::size_t receive_buffer = 0; // bytes, as the kernel counts them
 };
 

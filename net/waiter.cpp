@@ -1,5 +1,7 @@
 #include "net/waiter.h"
 
+#include "net/clock.h"
+
 #include <fmt/format.h>
 
 #include <array>
@@ -26,8 +28,8 @@ Descriptor opened(int fd, const char* what) {
 } // namespace
 
 // The alarm counts while the machine is suspended, as net/clock.h does.
-Waiter::Waiter()
-    : epoll_(opened(::epoll_create1(EPOLL_CLOEXEC), "epoll")),
+Waiter::Waiter(Duration spin)
+    : spin_(spin), epoll_(opened(::epoll_create1(EPOLL_CLOEXEC), "epoll")),
       alarm_(opened(::timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC), "timerfd")) {
     watch(alarm_.get(), alarm_bit);
 }
@@ -44,10 +46,30 @@ void Waiter::watch(int fd, std::uint32_t bit) {
 void Waiter::forget(int fd) { ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr); }
 
 Waiter::Ready Waiter::wait(bool sleeping) {
-    std::array<epoll_event, 8> events{};
-    const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()),
-                                   sleeping ? -1 : 0);
     Ready ready;
+    if (!sleeping) {
+        (void)collect(0, ready);
+    } else if (spin_ == Duration::zero()) {
+        (void)collect(-1, ready);
+    } else if (!spinning_pays_ || !spin(ready)) {
+        const Instant asleep = BootClock::now();
+        (void)collect(-1, ready);
+        spinning_pays_ = BootClock::now() - asleep < spin_;
+    }
+    return ready;
+}
+
+bool Waiter::spin(Ready& ready) {
+    const Instant end = BootClock::now() + spin_;
+    while (collect(0, ready) <= 0)
+        if (BootClock::now() >= end) return false;
+    return true;
+}
+
+int Waiter::collect(int timeout_ms, Ready& ready) {
+    std::array<epoll_event, 8> events{};
+    const int count =
+        ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), timeout_ms);
     for (int i = 0; i < count; ++i) {
         const epoll_event& event = events[static_cast<std::size_t>(i)];
         ready.bits |= event.data.u32;
@@ -57,7 +79,7 @@ Waiter::Ready Waiter::wait(bool sleeping) {
         [[maybe_unused]] const auto taken = ::read(alarm_.get(), &expirations, sizeof expirations);
         alarm_at_.reset();
     }
-    return ready;
+    return count;
 }
 
 void Waiter::wake_at(std::optional<Instant> deadline) {

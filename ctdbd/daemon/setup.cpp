@@ -124,6 +124,7 @@ net::NodeOptions ring_options(const Setup& setup, const StateFiles& files, bool 
     options.state_file = files.ring;
     options.new_identity = new_identity || ring.new_identity;
     options.real_time = setup.conf.legacy.realtime_scheduling && !setup.paths.test_mode;
+    options.spin = ring.spin;
     options.trace_file = ring.trace_file;
     options.settings = totem::Settings::for_token_loss(ring.token_loss_timeout);
     options.settings.window = ring.window;

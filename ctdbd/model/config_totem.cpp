@@ -93,6 +93,10 @@ constexpr auto options = std::to_array<Option>({
      }},
     {"ring", "accelerated window",
      [](auto& conf, auto& value) { conf.ring.accelerated_window = value.number(0, 100); }},
+    {"ring", "spin",
+     [](auto& conf, auto& value) {
+         conf.ring.spin = std::chrono::microseconds(value.number(0, 10000));
+     }},
     {"ring", "new identity",
      [](auto& conf, auto& value) { conf.ring.new_identity = value.boolean(); }},
     {"ring", "trace file",

@@ -33,6 +33,7 @@ struct Ring {
     std::uint32_t visit_window = 0; // `auto`, or packets of one member in one visit
     // Per cent of a visit's packets that follow the token instead of preceding it.
     std::uint32_t accelerated_window = 80;
+    std::chrono::microseconds spin{0}; // the ring's thread looks on for so long before it sleeps
     bool new_identity = false; // no stored identity: start as a new processor rather than refuse
     fs::path trace_file;       // empty: none
 };

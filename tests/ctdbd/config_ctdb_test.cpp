@@ -290,6 +290,7 @@ TEST_CASE("totem.conf: every option is read") {
     window = 100
     visit window = auto
     accelerated window = 0
+    spin = 50
     new identity = true
     trace file = /tmp/trace
 [quorum]
@@ -309,6 +310,7 @@ TEST_CASE("totem.conf: every option is read") {
     CHECK(conf.ring.window == 100);
     CHECK(conf.ring.visit_window == 0);
     CHECK(conf.ring.accelerated_window == 0);
+    CHECK(conf.ring.spin.count() == 50);
     CHECK(conf.ring.new_identity);
     CHECK(conf.ring.trace_file == "/tmp/trace");
     CHECK(conf.quorum_rule == QuorumRule::majority);

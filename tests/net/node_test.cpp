@@ -48,6 +48,12 @@ TEST_CASE("nodes form one ring and deliver everything in one order") {
         shape.transport = Transport::unicast;
         shape.mtu = 0;
     }
+    SUBCASE("sealed, multicast, without offload") { shape.offload = false; }
+    SUBCASE("in the clear, unicast fan-out, without offload") {
+        shape.sealed = false;
+        shape.transport = Transport::unicast;
+        shape.offload = false;
+    }
     Cluster cluster(shape);
     cluster.start_all();
     REQUIRE(cluster.ring_of({1, 2, 3}));

@@ -57,6 +57,7 @@ NodeOptions Cluster::options(NodeId node) const {
     NodeOptions options = loopback_options(node, shape_.nodes);
     options.transport = shape_.transport;
     options.mtu = shape_.mtu;
+    options.offload = shape_.offload;
     options.events_max = shape_.events_max;
     if (shape_.sealed) options.key_file = scratch / "key";
     options.state_file = scratch / fmt::format("state-{}", node);

@@ -50,6 +50,7 @@ public:
         bool sealed = true;
         Transport transport = Transport::multicast;
         std::size_t mtu = 1500;
+        bool offload = true;
         std::size_t events_max = 65536;
         bool trace = false;
     };

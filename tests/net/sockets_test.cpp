@@ -6,9 +6,15 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
+#include <fstream>
+#include <linux/capability.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 using namespace net;
 using tests::complaint;
@@ -69,6 +75,21 @@ struct Pair {
     Station one, two;
 };
 
+// A device that cannot cut packets says so (EIO without checksums, EINVAL from some drivers): of
+// what it is given in one call it takes what precedes the first run.
+int runs_refused = 0;
+
+template <int refusal>
+int without_runs(int fd, mmsghdr* messages, unsigned count, int flags) {
+    unsigned plain = 0;
+    while (plain < count && messages[plain].msg_hdr.msg_controllen == 0)
+        ++plain;
+    if (plain > 0) return ::sendmmsg(fd, messages, plain, flags);
+    ++runs_refused;
+    errno = refusal;
+    return -1;
+}
+
 } // namespace
 
 TEST_CASE("a multicast over loopback is heard by all, from its sender's own address") {
@@ -117,6 +138,35 @@ TEST_CASE(
             for (const std::string& text : sent)
                 CHECK((pair.two.heard_data() == text)); // too long to print
         }
+        CHECK(outbox.counts().lost == 0);
+    }
+}
+
+TEST_CASE("a device that cannot cut packets is believed at once, and nothing is lost or doubled") {
+    for (const auto send_many : {&without_runs<EIO>, &without_runs<EINVAL>}) {
+        Station one(tests::loopback_options(1, 3)), two(tests::loopback_options(2, 3)),
+            three(tests::loopback_options(3, 3));
+        runs_refused = 0;
+        Outbox outbox(one.plan.mtu, true, send_many);
+        const std::vector<Endpoint> fan_out = {one.sockets.token_of.at(2),
+                                               one.sockets.token_of.at(3)};
+        for (int round = 0; round < 2; ++round) {
+            std::vector<std::string> sent;
+            for (std::size_t i = 0; i < 100; ++i) { // singles, then runs, then singles
+                const std::size_t size = i < 5 || i > 90 ? 100 + 10 * i : 1200;
+                sent.emplace_back(size, static_cast<char>('A' + i % 26));
+                std::memcpy(outbox.room().data(), sent.back().data(), size);
+                outbox.add(size);
+            }
+            outbox.flush(one.sockets.token.get(), fan_out);
+            for (Station* station : {&two, &three}) {
+                for (const std::string& text : sent)
+                    CHECK((station->heard_token() == text));
+                CHECK_FALSE(station->token.receive(station->sockets.token.get()));
+            }
+        }
+        CHECK(runs_refused == 1);
+        CHECK(outbox.counts().sent == 400);
         CHECK(outbox.counts().lost == 0);
     }
 }
@@ -250,6 +300,28 @@ TEST_CASE("overruns of the receive buffer are counted") {
     one.unicast(2);
     CHECK(two.heard_token() == "after the flood");
     CHECK(two.token.overruns() > 0);
+}
+
+TEST_CASE("a buffer that the system caps is named, with what to do about it") {
+    // Root may exceed the limit, so this thread does without that privilege for a moment.
+    __user_cap_header_struct whose{_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct had[2] = {}, less[2] = {};
+    REQUIRE(::syscall(SYS_capget, &whose, had) == 0);
+    std::ranges::copy(had, less);
+    less[0].effective &= ~(1U << CAP_NET_ADMIN);
+    REQUIRE(::syscall(SYS_capset, &whose, less) == 0);
+    const Station station(tests::loopback_options(1, 2));
+    REQUIRE(::syscall(SYS_capset, &whose, had) == 0);
+
+    std::size_t limit = 0;
+    std::ifstream("/proc/sys/net/core/rmem_max") >> limit;
+    if (limit >= station.plan.receive_buffer / 2) {
+        MESSAGE("this system grants buffers of any size: nothing to warn of");
+        return;
+    }
+    REQUIRE_FALSE(station.sockets.warnings.empty());
+    CHECK(says(station.sockets.warnings[0],
+               {"bytes instead of", "bursts may be lost", "sysctl -w net.core.rmem_max="}));
 }
 
 TEST_CASE("the same node twice on one machine is refused with a sentence") {

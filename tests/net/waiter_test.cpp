@@ -80,3 +80,26 @@ TEST_CASE("everything that is waited for may come at once, again and again") {
         CHECK(BootClock::now() - begin >= 4ms);
     }
 }
+
+TEST_CASE("a waiter that may spin does so while that pays, and sleeps when it does not") {
+    Waiter waiter(20ms);
+    const auto processor_time_of_a_wait = [&](Duration length) {
+        const auto used = [] {
+            timespec time{};
+            ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+            return Duration(std::chrono::seconds(time.tv_sec)) + Duration(time.tv_nsec);
+        };
+        const Duration before = used();
+        const Instant begin = BootClock::now();
+        waiter.wake_at(begin + length);
+        (void)waiter.wait(true);
+        CHECK(BootClock::now() - begin >= length);
+        return used() - before;
+    };
+    (void)processor_time_of_a_wait(100ms);        // longer than it is worth
+    CHECK(processor_time_of_a_wait(100ms) < 5ms); // so it sleeps at once
+    CHECK(processor_time_of_a_wait(5ms) < 3ms);   // still; but that was short:
+    CHECK(processor_time_of_a_wait(5ms) > 500us); // it looks on
+    (void)processor_time_of_a_wait(100ms);
+    CHECK(processor_time_of_a_wait(100ms) < 5ms);
+}

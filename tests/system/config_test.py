@@ -50,6 +50,7 @@ wrong_totem_conf = {
     "key file = relative/key": ["[ring] -> key file = relative/key", "line 2", "begins with /"],
     "token loss timeout = 5": ["[ring] -> token loss timeout = 5", "line 2", "10 to 600000"],
     "accelerated window = 101": ["[ring] -> accelerated window = 101", "line 2", "0 to 100"],
+    "spin = 10001": ["[ring] -> spin = 10001", "line 2", "0 to 10000"],
     "[quorum]\nrule = dictatorship": ["[quorum] -> rule = dictatorship", "line 3", "dynamic or majority"],
     "[lock]\ncontrol socket = /" + 110 * "x": ["[lock] -> control socket", "line 3", "at most 107 bytes"],
     "[rings]": ["Unknown section [rings]", "line 2", "[ring], [quorum] and [lock]"],
