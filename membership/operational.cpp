@@ -143,17 +143,22 @@ void Protocol::continue_visit(Operational& at, Token&& token) {
 }
 
 // The token goes before the application's deliveries: those are not in its critical path (4.2).
+// Where packets get lost a copy of it follows behind the last of them: a second small packet is
+// cheaper than to wait for T_rtx, and whoever has the first drops it by its token_seq.
 void Protocol::end_visit(Operational& at, Token&& token, bool may_rest) {
     send_packets(0, outbox_.before_token);
     const bool hurry = std::exchange(at.hurry_pending, false);
     if (hurry) token.idle_hops = 0;
     const bool idle = token.idle_hops >= 3 * installed_.size();
     if (!idle) at.hold_time = settings_.hold_min;
-    if (may_rest && installed_.we_represent() && (idle || installed_.is_stuck()))
+    const bool rests = may_rest && installed_.we_represent() && (idle || installed_.is_stuck());
+    if (rests)
         hold(at, std::move(token));
     else
         pass_token(at, std::move(token));
     send_packets(outbox_.before_token, outbox_.packets.size());
+    if (!rests && installed_.is_losing())
+        emit(Unicast{installed_.successor(), installed_.last_passed()});
     deliver_due();
     offer_room();
     watch_leave();

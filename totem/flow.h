@@ -8,6 +8,7 @@ namespace totem {
 
 struct FlowLimits {
     std::uint32_t window = 0;          // packets by all members in one rotation
+    std::uint32_t part = 0;            // of it, one member's if all send: it may always have that
     std::uint32_t visit_max = 0;       // new packets of one member in one visit
     std::uint32_t outstanding_max = 0; // bound on seq - aru
 };
@@ -29,8 +30,9 @@ fair_share(std::uint32_t window, std::uint32_t backlog, std::uint32_t backlog_el
 
 // The ring's window as this member sees it: it grows while it is too small for what waits, and
 // shrinks where much of what was sent has to be sent again, because some receiver is slower than
-// the senders (totem.md 8.1, pitfall 16). Loss by chance, a few per cent, says nothing about speed
-// and leaves it alone. Every member judges for itself, by what it sees of the token.
+// the senders (totem.md 8.1, pitfall 16). Loss by chance says nothing about speed, and to send less
+// would not help: what is lost at the least window as well is such loss, however much it is. Every
+// member judges for itself, by what it sees of the token.
 class AdaptiveWindow {
 public:
     struct Bounds {
@@ -53,6 +55,11 @@ public:
 private:
     Bounds bounds_;
     std::uint32_t packets_;
+
+    // Shares of what was sent, in thousandths: lost lately (runs of packets are lost together, so
+    // one rotation says little), and of that by chance.
+    std::uint32_t lost_ = 0;
+    std::uint32_t by_chance_ = 0;
 };
 
 } // namespace totem

@@ -19,6 +19,7 @@ std::size_t reach_for(const Settings& settings, std::size_t members) {
 
 constexpr std::uint64_t token_seq_jump_max = std::uint64_t{1} << 32; // 7.6
 constexpr std::uint32_t idle_hops_max = 1'000'000;
+constexpr std::uint32_t loss_remembered = 64; // visits
 
 std::uint32_t less(std::uint32_t sum, std::uint32_t part) { return sum > part ? sum - part : 0; }
 
@@ -63,6 +64,7 @@ Ring::Verdict Ring::judge(const Token& token) const {
 FlowLimits Ring::limits() const {
     const std::uint32_t window = window_size_.packets();
     return {.window = window,
+            .part = window / size(),
             .visit_max = settings_.visit_max_for(members_.size(), window),
             .outstanding_max = settings_.outstanding_windows * window};
 }
@@ -96,6 +98,10 @@ void Ring::visit(Token& token, Manner manner, PacketSource& source, Outbox& out,
     const std::uint32_t missing =
         request_missing(token, manner.accelerated ? seq_at_last_visit_ : received_seq);
     seq_at_last_visit_ = received_seq;
+    if (answers_in_visit_ + missing > 0)
+        lossy_visits_ = loss_remembered;
+    else if (lossy_visits_ > 0)
+        --lossy_visits_;
     window_size_.turned({.sent = sent_in_rotation,
                          .lost = answers_in_visit_ + missing,
                          .too_small = source.backlog() > 0});
@@ -143,14 +149,18 @@ void Ring::originate(Token& token, Manner manner, PacketSource& source, Outbox& 
     share_of_fcc_ += sent;
 }
 
-std::uint32_t Ring::request_missing(Token& token, Seq upto) const {
+std::uint32_t Ring::request_missing(Token& token, Seq upto) {
     forget_up_to(token.rtr, token.aru); // everybody has these by now
     if (window_.aru() >= upto) return 0;
     const SeqRanges missing = window_.missing(upto, rtr_ranges_max);
     token.rtr = union_of(token.rtr, missing, rtr_ranges_max);
     std::uint32_t packets = 0;
-    for (const SeqRange& range : missing)
-        packets += static_cast<std::uint32_t>(distance(range.first, range.last) + 1);
+    for (const SeqRange& range : missing) {
+        const Seq first = std::max(range.first, next(missed_up_to_));
+        if (first <= range.last)
+            packets += static_cast<std::uint32_t>(distance(first, range.last) + 1);
+    }
+    missed_up_to_ = std::max(missed_up_to_, upto);
     return packets;
 }
 
@@ -188,9 +198,11 @@ void Ring::measure_rotation(const Token& token, Instant now) {
     // An idle token rests at the representative: its rotations say nothing about the ring.
     if (visited_ && token.idle_hops < size()) {
         const Duration rotation = now - last_visit_at_;
-        rotation_smoothed_ = rotation_smoothed_ == Duration::zero()
-                                 ? rotation
-                                 : (7 * rotation_smoothed_ + rotation) / 8;
+        // One that had to wait for a lost token must not make us wait longer for the next.
+        rotation_smoothed_ =
+            rotation_smoothed_ == Duration::zero()
+                ? rotation
+                : (7 * rotation_smoothed_ + std::min(rotation, 2 * rotation_smoothed_)) / 8;
     }
     visited_ = true;
     last_visit_at_ = now;

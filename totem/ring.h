@@ -115,6 +115,9 @@ public:
 
     [[nodiscard]] bool awaits_evidence() const { return awaits_evidence_; }
 
+    // Packets were missed here or asked for, not long ago: this network loses some.
+    [[nodiscard]] bool is_losing() const { return lossy_visits_ > 0; }
+
     // -- failure to receive (4.7)
     // Who holds aru back beyond all patience, if anybody; asked once a visit.
     [[nodiscard]] std::optional<ProcessorId> failed_to_receive(const Token& token, Instant now);
@@ -132,6 +135,7 @@ public:
     [[nodiscard]] Seq delivered() const { return delivered_; }
 
     [[nodiscard]] Seq safe_upto() const { return safe_upto_; }
+
     [[nodiscard]] std::uint32_t window_packets() const { return window_size_.packets(); }
 
     // The aru that we forwarded at both of the last two visits: every member has all up to here.
@@ -162,8 +166,8 @@ public:
 private:
     void originate(Token& token, Manner manner, PacketSource& source, Outbox& out);
     [[nodiscard]] FlowLimits limits() const;
-    // Returns how many packets it asked for.
-    std::uint32_t request_missing(Token& token, Seq upto) const;
+    // Returns how many packets it asked for that it had not missed before.
+    std::uint32_t request_missing(Token& token, Seq upto);
     void update_aru(Token& token, bool consumer_is_slow);
     void account(Token& token, const PacketSource& source);
     void limit_requests(Token& token) const;
@@ -187,6 +191,7 @@ private:
     TokenSeq last_token_seq_; // as received at the last visit
     Token last_passed_;       // as passed on
     Seq seq_at_last_visit_;   // token.seq as received at the visit before (4.9, rule 3)
+    Seq missed_up_to_;        // what is missing up to here was counted as lost before
     Seq aru_passed_now_, aru_passed_before_;
     bool awaits_evidence_ = false;
     TokenSeq evidence_from_; // a packet of this visit or a later one proves the token arrived
@@ -197,6 +202,7 @@ private:
     std::uint32_t packets_in_visit_ = 0;
     std::uint32_t answers_in_visit_ = 0;
     std::uint32_t starved_visits_ = 0;
+    std::uint32_t lossy_visits_ = 0; // for how many more the last loss counts
 
     std::optional<Seq> held_aru_; // our part of aru while the application lags
 

@@ -29,11 +29,12 @@ std::uint32_t Settings::outstanding_max_for(std::size_t members) const {
     return outstanding_windows * window_for(members);
 }
 
-// Each rotation adds at most a window, and one packet of each member that would starve. aru itself
-// may be a rotation ahead of the slowest member, which has not signed yet; hence four of them.
+// Each rotation adds at most a window, the parts of those who find it full, and one packet of each
+// member that would starve. aru itself may be a rotation ahead of the slowest member, which has not
+// signed yet; hence four of them.
 std::uint32_t Settings::held_max_for(std::size_t members) const {
     return outstanding_max_for(members) +
-           4 * (window_for(members) + static_cast<std::uint32_t>(members));
+           4 * (2 * window_for(members) + static_cast<std::uint32_t>(members));
 }
 
 Duration Settings::token_loss_for(std::size_t members) const {

@@ -195,9 +195,10 @@ void Play::tell(const Node& node, const Action& action) {
     std::visit(
         Match{[&](const Multicast& sent) { tell_packet(node.name + " => all", sent.packet); },
               [&](const Unicast& sent) {
-                  if (std::holds_alternative<Token>(sent.packet)) ++passes_;
-                  tell_packet(fmt::format("{} -> {}", node.name, world().name_of(sent.to)),
-                              sent.packet);
+                  const auto who = fmt::format("{} -> {}", node.name, world().name_of(sent.to));
+                  if (const auto* token = std::get_if<Token>(&sent.packet))
+                      passes_ += last_pass_[who].second == token->token_seq ? 0 : 1; // no copies
+                  tell_packet(who, sent.packet);
               },
               [&](const Deliver& delivery) {
                   if (silent_) return;
