@@ -52,6 +52,7 @@ void Records::retired(const RecordName& record, Grant grant, bool was_empty, Out
     state_->pursue(record, out);
     state_->pass_on(record);
     state_->tidy(record);
+    state_->part();
 }
 
 void Records::State::send_vacuum(Outbox& out) {

@@ -305,3 +305,12 @@ TEST_CASE("whatever happens, a record has one user, who finds what was written l
         model.end();
     }));
 }
+
+TEST_CASE("who leaves while it looks whether a record is empty gives that one away, too") {
+    Model model;
+    constexpr Step found[] = {{13, 0, 0}, {12, 64, 15}, {11, 110, 15},
+                              {14, 0, 0}, {9, 110, 3},  {16, 62, 0}};
+    for (const Step& step : found)
+        model.step(step.what, step.who, step.which);
+    model.end();
+}
