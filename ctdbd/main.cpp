@@ -17,6 +17,7 @@
 #include <cstdio>
 #include <fcntl.h>
 #include <optional>
+#include <string_view>
 #include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
@@ -146,6 +147,8 @@ int run(bool interactive) {
 } // namespace
 
 int main(int argc, char** argv) {
+    if (argc == 2 && std::string_view(argv[1]) == daemon::guard_option)
+        return daemon::guard_addresses();
     CLI::App app{"The CTDB cluster daemon, on virtual synchrony."};
     app.footer(
         "Configuration: /etc/ctdb/ctdb.conf, nodes, ctdb.tunables, totem.conf; see README.md.");

@@ -289,6 +289,13 @@ void Host::resign(Instant now) {
         s.say(Goodbye{}, Service::agreed);
 }
 
+void Host::permit(Instant now, bool may) {
+    State& s = *state_;
+    s.time = now;
+    s.permitted = may;
+    s.send_create();
+}
+
 bool Host::resigned() const {
     const State& s = *state_;
     if (!s.resigning || !s.component || !s.component->regular()) return false;

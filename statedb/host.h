@@ -24,6 +24,9 @@ struct HostSettings {
     ProcessorId self;
     std::vector<NodeId> nodes; // the configured cluster
     QuorumRule rule = QuorumRule::dynamic;
+    // A component forms only with the permission of the world of its lowest member (permit()): a
+    // second condition beside the votes.
+    bool permission_needed = false;
     std::size_t chunk_size = 32 * 1024; // of state transfer
     std::size_t pending_bytes_max = std::size_t{8}
                                     << 20; // commands waiting for the ring; beyond it congested()
@@ -79,6 +82,10 @@ public:
     // of two can go on without us. Leave once resigned() is true, or when patience ends.
     void resign(Instant now);
     [[nodiscard]] bool resigned() const;
+
+    // Until it is said otherwise. Asked of the lowest member only, when a component is about to
+    // form.
+    void permit(Instant now, bool may);
 
     // -- what the world must do, drained after every call
     // ---------------------------------------------------

@@ -44,9 +44,15 @@ void Host::State::send_create() {
     if (!component || !component->round || !component->regular()) return;
     Round& round = *component->round;
     const bool stored = round.record <= records_stored || mutated(Mutant::attempt_not_stored);
-    if (round.create_sent || !stored) return;
+    if (round.create_sent || !stored || lacks_permission()) return;
     round.create_sent = true;
     say(Create{round.primary.index}, Service::safe);
+}
+
+// Without the CREATE of its lowest member nothing forms.
+bool Host::State::lacks_permission() const {
+    return settings.permission_needed && !permitted && !component->formed &&
+           component->members.front() == settings.self;
 }
 
 void Host::State::on(const ProcessorId& from, const Create& create) {

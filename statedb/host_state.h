@@ -87,6 +87,7 @@ struct Host::State final : Outbox {
     void on(const ProcessorId& from, const Goodbye& goodbye);
     void start_round(Primary primary);
     void send_create();
+    [[nodiscard]] bool lacks_permission() const;
     void hold_round();
     void finish_round();
     [[nodiscard]] bool joining() const;
@@ -127,6 +128,7 @@ struct Host::State final : Outbox {
     std::set<NodeId> left;                     // heard to leave cleanly, and not seen since
     bool told_primary = false;                 // what the services believe
     bool resigning = false;
+    bool permitted = false; // by the world, to form a component
     std::string quorum = "no configuration yet";
     std::uint64_t malformed = 0;
     std::deque<std::string> alarms;

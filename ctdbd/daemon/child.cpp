@@ -36,6 +36,7 @@ struct Start {
     char** arguments;
     char** environment;
     int extra_descriptor;
+    int output_descriptor;
     bool dies_with_us;
     pid_t parent;
 };
@@ -47,6 +48,7 @@ struct Start {
     by_default.sa_handler = SIG_DFL;
     for (const int number : changed_signals)
         sigaction(number, &by_default, nullptr);
+    if (start.output_descriptor >= 0) dup2(start.output_descriptor, STDOUT_FILENO);
     unsigned first_to_close = extra_descriptor_in_child;
     if (start.extra_descriptor >= 0) {
         ++first_to_close;
@@ -87,6 +89,7 @@ pid_t spawn(const Command& command) {
                       .arguments = const_cast<char**>(argument_pointers.data()),
                       .environment = const_cast<char**>(environment_pointers.data()),
                       .extra_descriptor = command.extra_descriptor,
+                      .output_descriptor = command.output_descriptor,
                       .dies_with_us = command.dies_with_us,
                       .parent = getpid()};
     sigset_t all;

@@ -1,7 +1,8 @@
 // A process that we start: what it is told, how we learn that it ended, how it is stopped.
 //
-// It inherits standard input, output and error, at most one more descriptor as number 3, and
-// nothing else: a client's socket that a helper kept open would hide our death from that client.
+// It inherits standard input, output (or gets one of ours) and error, at most one more descriptor
+// as number 3, and nothing else: a client's socket that a helper kept open would hide our death
+// from that client.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -19,6 +20,7 @@ struct Command {
     std::vector<std::string> arguments;   // [0] is the path of the program
     int extra_descriptor = -1;            // of ours, becomes 3 in the child
     std::vector<std::string> environment; // NAME=VALUE, added to ours
+    int output_descriptor = -1;           // of ours, becomes its standard output
     // Killed when we end, however we end. (It is the thread that starts it whose end counts.)
     bool dies_with_us = false;
 };

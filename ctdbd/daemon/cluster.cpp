@@ -42,6 +42,7 @@ statedb::HostSettings host_settings(const ClusterSettings& settings) {
     for (const auto& [node, address] : settings.node.addresses)
         host.nodes.push_back(node);
     host.rule = settings.quorum;
+    host.permission_needed = settings.permission_needed;
     return host;
 }
 
@@ -52,7 +53,8 @@ constexpr auto freeze_after = 200ms;
 constexpr auto notice_margin = 300ms;
 
 // RecordSettings states the inequality that this keeps.
-statedb::RecordSettings record_settings(const ClusterSettings& settings, totem::ProcessorId self) {
+statedb::RecordSettings settings_of_records(const ClusterSettings& settings,
+                                            totem::ProcessorId self) {
     const auto token_loss = settings.node.settings.token_loss_for(settings.node.addresses.size());
     return {.self = self,
             .freeze_after = freeze_after,
@@ -67,6 +69,7 @@ struct Cluster::State {
     ClusterWorld& world;
     std::filesystem::path votes;
     net::Node node;
+    statedb::RecordSettings record_settings;
     statedb::Locks locks;
     statedb::Databases databases;
     statedb::Records records;
@@ -91,8 +94,9 @@ struct Cluster::State {
           ClusterSettings settings,
           ClusterWorld& daemon)
         : loop(context), disk(disk_thread), world(daemon), votes(settings.votes),
-          node(settings.node), locks(node.self()), databases(node.self()),
-          records(record_settings(settings, node.self())), post(node.self().node),
+          node(settings.node), record_settings(settings_of_records(settings, node.self())),
+          locks(node.self()), databases(node.self()), records(record_settings),
+          post(node.self().node),
           nodes(with_self(settings.nodes)), services{&locks, &databases, &records, &post, &nodes},
           stored(settings.history),
           host(with_self(host_settings(settings)), settings.history, services),
@@ -323,6 +327,11 @@ void Cluster::send(std::span<const Pnn> to, const Letter& letter) {
     state_->settle();
 }
 
+void Cluster::permit(bool may) {
+    state_->host.permit(monotonic_now(), may);
+    state_->settle();
+}
+
 const ClusterView& Cluster::view() const { return state_->view; }
 
 const statedb::Locks& Cluster::locks() const { return state_->locks; }
@@ -330,6 +339,11 @@ const statedb::Locks& Cluster::locks() const { return state_->locks; }
 const statedb::Records& Cluster::records() const { return state_->records; }
 
 const statedb::Nodes& Cluster::nodes() const { return state_->nodes; }
+
+std::chrono::milliseconds Cluster::notice_period() const {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(
+        state_->record_settings.notice_period);
+}
 
 net::NodeReport Cluster::report() const { return state_->node.report(); }
 

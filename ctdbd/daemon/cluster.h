@@ -19,6 +19,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -66,7 +67,8 @@ struct ClusterSettings {
     statedb::QuorumRule quorum = statedb::QuorumRule::dynamic;
     statedb::History history; // as it was read
     std::filesystem::path votes;
-    statedb::NodesSettings nodes; // but who we are
+    statedb::NodesSettings nodes;   // but who we are
+    bool permission_needed = false; // to become primary: permit()
 };
 
 class Cluster {
@@ -94,10 +96,15 @@ public:
     // Only to other nodes; what they answer may come any time, or never if they go.
     void send(std::span<const Pnn> to, const Letter& letter);
 
+    // See statedb::Host::permit.
+    void permit(bool may);
+
     [[nodiscard]] const ClusterView& view() const;
     [[nodiscard]] const statedb::Locks& locks() const;
     [[nodiscard]] const statedb::Records& records() const;
     [[nodiscard]] const statedb::Nodes& nodes() const;
+    // After the loss of a node, until it has surely noticed.
+    [[nodiscard]] std::chrono::milliseconds notice_period() const;
     [[nodiscard]] net::NodeReport report() const;
     [[nodiscard]] statedb::HostStatus status() const;
 

@@ -17,9 +17,9 @@ using protocol::ReplyControl;
 ControlFunction control_function(protocol::Opcode opcode) {
     static const auto functions = [] {
         std::map<protocol::Opcode, ControlFunction> all;
-        for (const auto rows :
-             {database_controls(), record_controls(), node_controls(), client_controls(),
-              tunable_controls(), statistics_controls(), traverse_controls(), section_controls()})
+        for (const auto rows : {database_controls(), record_controls(), node_controls(),
+                                client_controls(), tunable_controls(), statistics_controls(),
+                                traverse_controls(), section_controls(), address_controls()})
             for (const ControlRow& row : rows)
                 all.emplace(row.opcode, row.function);
         return all;

@@ -53,6 +53,7 @@ struct ControlRow {
 [[nodiscard]] std::span<const ControlRow> statistics_controls();
 [[nodiscard]] std::span<const ControlRow> traverse_controls();
 [[nodiscard]] std::span<const ControlRow> section_controls();
+[[nodiscard]] std::span<const ControlRow> address_controls();
 
 // -1, with a reason for whoever reads packets: the ctdb tool does not print it.
 [[nodiscard]] inline protocol::ReplyControl refused(std::string why) {

@@ -70,19 +70,6 @@ ControlOutcome get_reclock_file(const ControlCall& call) {
         protocol::encode_string(lock.empty() ? std::nullopt : std::optional(lock)));
 }
 
-// -- what this daemon does not host yet: an empty list is the truth
-
-ControlOutcome get_ifaces(const ControlCall& /*call*/) {
-    return ReplyControl::done(protocol::encode(protocol::IfaceList{}));
-}
-
-ControlOutcome get_public_ips(const ControlCall& /*call*/) {
-    return ReplyControl::done(protocol::encode(protocol::PublicIpList{}));
-}
-
-// Not a public address, so there is nothing to remember (ctdb-wire.md 3.3.8).
-ControlOutcome tcp_client(const ControlCall& /*call*/) { return ReplyControl::done(); }
-
 // -- changes
 
 ControlOutcome set_capability(const ControlCall& call, std::uint32_t capability) {
@@ -193,9 +180,6 @@ constexpr auto rows = std::to_array<ControlRow>({
     {Opcode::get_capabilities, get_capabilities},
     {Opcode::uptime, uptime},
     {Opcode::get_reclock_file, get_reclock_file},
-    {Opcode::get_ifaces, get_ifaces},
-    {Opcode::get_public_ips, get_public_ips},
-    {Opcode::tcp_client, tcp_client},
     {Opcode::set_lmasterrole, set_lmasterrole},
     {Opcode::set_recmasterrole, set_recmasterrole},
     {Opcode::disable_node, disable_node},

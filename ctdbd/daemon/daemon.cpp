@@ -41,7 +41,8 @@ ClusterSettings cluster_settings(const Setup& setup, const Past& past) {
                           : statedb::QuorumRule::dynamic,
             .history = past.history,
             .votes = files.votes,
-            .nodes = nodes_settings(first_words(setup))};
+            .nodes = nodes_settings(first_words(setup)),
+            .permission_needed = !setup.conf.cluster.lock.empty()};
 }
 
 RecordWorldSettings record_settings(const Setup& setup) {
@@ -76,9 +77,10 @@ Daemon::Daemon(boost::asio::io_context& context, Setup read, Past past, Logging&
                     });
                 }),
       sequence_numbers(context, *this), life(*this), lifecycle(context, *this),
-      monitoring(context, *this), attaching(context, *this), commits(context, *this),
-      sections(*this), traverses(context, *this), calls(*this), tunnels(*this),
-      statistics_history(context, *this), controls(context, *this),
+      monitoring(context, *this), addresses(context, *this), connections(context, *this),
+      takeover(context, *this), lock_keeper(context, *this), attaching(context, *this),
+      commits(context, *this), sections(*this), traverses(context, *this), calls(*this),
+      tunnels(*this), statistics_history(context, *this), controls(context, *this),
       tools(context, setup.totem.lock_socket, cluster), heartbeat_timer_(context),
       patience_timer_(context) {
     times_.started = times_.recovery_started = times_.recovery_finished = time_of_day();
@@ -100,6 +102,8 @@ void Daemon::advance(RunState state) {
 void Daemon::open_doors() {
     tunables_changed();
     clients.accept_for(*this);
+    addresses.begin();
+    connections.begin();
     cluster.start();
     statistics_history.start();
     heartbeat();
@@ -183,11 +187,15 @@ void Daemon::view_changed(const ClusterView& before, const ClusterView& now) {
                 controls.node_gone(pnn_of(member));
                 traverses.node_gone(pnn_of(member));
                 sections.node_gone(pnn_of(member));
+                takeover.node_gone(pnn_of(member));
             }
     }
-    if (before.phase != now.phase)
+    if (before.phase != now.phase) {
+        if (now.phase == statedb::HostPhase::no_quorum) addresses.stopped_serving();
         spdlog::info("component {}: {} ({})", now.epoch, statedb::describe(now.phase), now.quorum);
+    }
     look_at_recovery_mode();
+    lock_keeper.look();
 }
 
 void Daemon::look_at_recovery_mode() {
@@ -195,16 +203,23 @@ void Daemon::look_at_recovery_mode() {
     const RecoveryMode mode = serving ? RecoveryMode::normal : RecoveryMode::active;
     const bool changed = std::exchange(recovery_mode_, mode) != mode;
     messenger.set_generation(generation());
-    if (changed && !serving) times_.recovery_started = time_of_day();
-    if (serving && std::exchange(generation_, generation()) != generation_) begin_serving();
+    if (changed && !serving) {
+        times_.recovery_started = time_of_day();
+        addresses.stopped_serving();
+    }
+    if (changed && serving) addresses.serving_again();
+    const bool is_new = serving && (changed || generation() != generation_);
+    if (serving) generation_ = generation();
+    if (is_new) begin_serving();
 }
 
-// A component that serves, with a new generation.
+// A component that serves, with a new generation or after an interruption.
 void Daemon::begin_serving() {
     times_.recovery_finished = time_of_day();
     ++statistics.num_recoveries;
     messenger.deliver(protocol::srvid::reconfigure, {});
     attaching.look_at_deferred();
+    takeover.generation_began();
     lifecycle.generation_began();
 }
 
@@ -226,18 +241,13 @@ void Daemon::tell_leader(ClientId client) {
 }
 
 // Requests that come as messages, which the stock daemon's recovery process answers
-// (ctdb-wire.md 4.3). There are no public addresses yet and no recoveries to disable, so what is
-// asked for is so at once, and the tool is told.
+// (ctdb-wire.md 4.3); those about public addresses are takeover.h's. There are no recoveries that
+// stop anything, so they are disabled at once, and the tool is told.
 void Daemon::listen_to_requests() {
     namespace srvid = protocol::srvid;
-    messenger.listen(srvid::takeover_run, [this](const Bytes& data) {
-        const auto request = protocol::decode<protocol::SrvidMessage>(data);
-        if (!request || request->srvid == 0 || nodes.leader() != nodes.self()) return;
-        messenger.send(request->pnn, request->srvid,
-                       protocol::encode(static_cast<std::int32_t>(nodes.self())));
-    });
-    for (const auto address : {srvid::disable_takeover_runs, srvid::disable_recoveries})
-        messenger.listen(address, [this](const Bytes& data) { answer_disable_request(data); });
+    takeover.begin();
+    messenger.listen(srvid::disable_recoveries,
+                     [this](const Bytes& data) { answer_disable_request(data); });
     messenger.listen(srvid::mem_dump, [this](const Bytes& data) {
         if (const auto request = protocol::decode<protocol::SrvidMessage>(data))
             messenger.send(request->pnn, request->srvid,
@@ -308,6 +318,7 @@ void Daemon::client_gone(Client& client) {
     traverses.client_gone(client.id());
     sections.client_gone(client.id());
     tunnels.client_gone(client.id());
+    connections.client_gone(client.id());
     records.forget(client.id());
 }
 

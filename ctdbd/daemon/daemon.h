@@ -6,15 +6,18 @@
 // loop's; the ring and the disk have their own behind Cluster and DiskThread.
 #pragma once
 
+#include "ctdbd/daemon/addresses.h"
 #include "ctdbd/daemon/attaching.h"
 #include "ctdbd/daemon/calls.h"
 #include "ctdbd/daemon/client.h"
 #include "ctdbd/daemon/cluster.h"
 #include "ctdbd/daemon/commits.h"
+#include "ctdbd/daemon/connections.h"
 #include "ctdbd/daemon/control_desk.h"
 #include "ctdbd/daemon/database_table.h"
 #include "ctdbd/daemon/disk_thread.h"
 #include "ctdbd/daemon/lifecycle.h"
+#include "ctdbd/daemon/lock_keeper.h"
 #include "ctdbd/daemon/logging.h"
 #include "ctdbd/daemon/messenger.h"
 #include "ctdbd/daemon/monitoring.h"
@@ -26,6 +29,7 @@
 #include "ctdbd/daemon/sequence_numbers.h"
 #include "ctdbd/daemon/setup.h"
 #include "ctdbd/daemon/statistics_history.h"
+#include "ctdbd/daemon/takeover.h"
 #include "ctdbd/daemon/tool_door.h"
 #include "ctdbd/daemon/traverses.h"
 #include "ctdbd/daemon/tunnels.h"
@@ -112,6 +116,10 @@ public:
     NodeLife life;
     Lifecycle lifecycle;
     Monitoring monitoring;
+    Addresses addresses;
+    Connections connections;
+    Takeover takeover;
+    LockKeeper lock_keeper;
     Attaching attaching;
     Commits commits;
     Sections sections;

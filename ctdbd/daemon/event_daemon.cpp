@@ -100,7 +100,8 @@ void EventDaemon::launch() {
                                             std::to_string(getpid()), "-S",
                                             std::to_string(extra_descriptor_in_child)},
                               .extra_descriptor = ends[1],
-                              .environment = {}};
+                              .environment = {},
+                              .dies_with_us = true};
         process->child = std::make_unique<Child>(loop_, command);
         close(ends[1]);
     } catch (const std::system_error& error) {
@@ -150,11 +151,13 @@ void EventDaemon::listening(const std::shared_ptr<Process>& process) {
 void EventDaemon::died(const std::shared_ptr<Process>& process, const std::string& why) {
     process->end(SIGKILL);
     process_.reset();
-    if (const auto failed = std::exchange(failed_, {})) {
-        failed(fmt::format("{}: {}", settings_.program.string(), why));
+    // One that an earlier daemon left behind may still be on its way out.
+    if (failed_ && --first_starts_left_ == 0) {
+        std::exchange(failed_, {})(fmt::format("{}: {}", settings_.program.string(), why));
         return;
     }
-    spdlog::error("the event daemon is gone ({}): starting another one", why);
+    spdlog::log(failed_ ? spdlog::level::info : spdlog::level::err,
+                "the event daemon is gone ({}): starting another one", why);
     std::map<std::uint32_t, Done> lost;
     if (process->listening) {
         lost = std::exchange(answered_, {});

@@ -41,7 +41,8 @@ public:
     EventDaemon(const EventDaemon&) = delete;
     EventDaemon& operator=(const EventDaemon&) = delete;
 
-    // One of the two is called once: the first start must go well, later ones are tried again.
+    // One of the two is called once: the first start must go well within a few attempts; later on
+    // another one is started for ever.
     void start(std::function<void()> ready, Failed failed);
     // No arguments at all is something else than empty ones, for "init". `done` is called once,
     // from the loop, unless this object goes first.
@@ -68,7 +69,8 @@ private:
     boost::asio::io_context& loop_;
     EventDaemonSettings settings_;
     std::function<void()> ready_;
-    Failed failed_;
+    Failed failed_; // as long as none has ever listened
+    int first_starts_left_ = 6;
     std::shared_ptr<Process> process_;
     boost::asio::steady_timer patience_timer_, restart_timer_;
     std::deque<base::Bytes> outgoing_;       // requests that eventd has not got yet

@@ -120,8 +120,9 @@ void Lifecycle::generation_began() {
 
 // However fast generations follow each other, the last one has both of its events.
 void Lifecycle::run_recovery_events() {
-    const bool may =
-        daemon_.run_state() >= RunState::first_recovery && daemon_.run_state() < RunState::shutdown;
+    const bool may = daemon_.recovery_mode() == protocol::RecoveryMode::normal &&
+                     daemon_.run_state() >= RunState::first_recovery &&
+                     daemon_.run_state() < RunState::shutdown;
     if (!may || recovery_events_run_ || !std::exchange(generation_is_new_, false)) return;
     recovery_events_run_ = true;
     run("startrecovery", "", [this](int result) {
@@ -137,14 +138,18 @@ void Lifecycle::run_recovery_events() {
 
 void Lifecycle::recovery_events_ended(const char* event, int result) {
     recovery_events_run_ = false;
-    if (result != 0 && daemon_.recovery_mode() == protocol::RecoveryMode::normal) {
+    if (result != 0) {
         spdlog::warn("the event {} failed and is tried again", event);
         generation_is_new_ = true;
-        again_after(recovery_pause, [this] { run_recovery_events(); });
+        again_after(recovery_pause, [this] {
+            run_recovery_events();
+            if (daemon_.run_state() == RunState::startup) run_startup(); // which had the timer
+        });
         return;
     }
     run_recovery_events();
-    if (result != 0 || recovery_events_run_) return;
+    if (recovery_events_run_) return;
+    daemon_.takeover.wanted();
     if (daemon_.run_state() != RunState::first_recovery) return;
     daemon_.advance(RunState::startup);
     daemon_.attaching.look_at_deferred();
@@ -163,6 +168,12 @@ void Lifecycle::started_up(int result) {
     }
     daemon_.advance(RunState::running);
     notify("startup");
+    daemon_.controls.tell(protocol::pnn::broadcast_connected,
+                          {.opcode = protocol::Opcode::startup,
+                           .srvid = 0,
+                           .client_id = 0,
+                           .flags = protocol::control_flag::noreply,
+                           .data = {}});
     daemon_.monitoring.begin();
 }
 

@@ -30,8 +30,7 @@ void NodeLife::change_flags(std::uint32_t set, std::uint32_t cleared) {
 void NodeLife::set_healthy(bool healthy) {
     const std::uint32_t unhealthy = node_flag::unhealthy;
     change_flags(healthy ? 0 : unhealthy, healthy ? unhealthy : 0);
-    daemon_.messenger.send(protocol::pnn::broadcast_connected, protocol::srvid::takeover_run,
-                           protocol::encode(protocol::SrvidMessage{daemon_.nodes.self(), 0}));
+    daemon_.addresses.ask_for_takeover_run();
 }
 
 void NodeLife::set_run_state(protocol::RunState state) {
@@ -101,6 +100,7 @@ void NodeLife::changed(const statedb::NodeChanged& change) {
                      protocol::node_flags_text(now));
     if (pnn == daemon_.nodes.self()) own_flags_changed(before, now);
     daemon_.look_at_recovery_mode();
+    if (before != now) daemon_.takeover.wanted();
 }
 
 void NodeLife::own_flags_changed(std::uint32_t before, std::uint32_t now) {
@@ -111,6 +111,7 @@ void NodeLife::own_flags_changed(std::uint32_t before, std::uint32_t now) {
                           : "This node is active again");
     daemon_.records.set_inactive(inactive);
     daemon_.attaching.look_at_deferred();
+    if (inactive) daemon_.addresses.stopped_serving();
 }
 
 } // namespace ctdbd::daemon

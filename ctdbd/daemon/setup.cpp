@@ -1,5 +1,6 @@
 #include "ctdbd/daemon/setup.h"
 
+#include "ctdbd/daemon/iface_addresses.h"
 #include "net/file.h"
 
 #include <boost/asio/io_context.hpp>
@@ -34,6 +35,8 @@ Setup read_configuration() {
     setup.conf = config::load_ctdb_conf(setup.paths);
     setup.totem = config::load_totem_conf(setup.paths);
     setup.nodes = config::load_nodes(setup.paths.nodes);
+    setup.public_addresses =
+        config::load_public_addresses(setup.paths.public_addresses, iface_exists);
     setup.warnings = setup.conf.warnings;
     const auto more = config::load_tunables(setup.paths.tunables, setup.tunables);
     setup.warnings.insert(setup.warnings.end(), more.begin(), more.end());

@@ -23,6 +23,7 @@ struct Setup {
     config::CtdbConf conf;
     config::TotemConf totem;
     std::vector<config::NodeLine> nodes;
+    std::vector<config::PublicAddressLine> public_addresses;
     config::Tunables tunables;
     std::vector<config::Warning> warnings; // to be logged once logging is open
     std::uint32_t pnn = 0;

@@ -88,8 +88,6 @@ IpAddress address_of(const Value& value) {
     return protocol::canonical(ip);
 }
 
-constexpr std::string_view no_failover_yet = "this daemon does not move public addresses yet";
-
 constexpr auto options = std::to_array<Option>({
     {"logging", "location",
      [](auto& conf, auto& value, auto& around) {
@@ -135,8 +133,7 @@ constexpr auto options = std::to_array<Option>({
          conf.event_debug_script = script_of(value, around);
      }},
     {"failover", "disabled",
-     [](auto& conf, auto& value, auto&) { conf.failover_disabled = value.boolean(); },
-     no_failover_yet},
+     [](auto& conf, auto& value, auto&) { conf.failover_disabled = value.boolean(); }},
     {"legacy", "realtime scheduling",
      [](auto& conf, auto& value, auto&) { conf.legacy.realtime_scheduling = value.boolean(); }},
     {"legacy", "lmaster capability",

@@ -213,9 +213,6 @@ TEST_CASE("ctdb.conf: what the stock daemon tolerates is a warning") {
                                          "option is written as \"name = value\""},
         {"[cluster]\n= x\n",
          "ctdb.conf line 2: \"= x\" is ignored: an option is written as \"name = value\""},
-        {"[failover]\ndisabled = true\n",
-         "ctdb.conf line 2: [failover] -> disabled has no effect: this daemon does not move public "
-         "addresses yet"},
         {"[database]\nlock debug script = debug.sh\n",
          "ctdb.conf line 2: [database] -> lock debug script has no effect: this daemon does not "
          "run it yet"},

@@ -59,6 +59,26 @@ TEST_CASE("host: a cold start forms a fresh primary component of a majority") {
     CHECK(c.ring.disk(1).last_primary == Primary{1, {1, 2}});
 }
 
+TEST_CASE("host: with a condition beside the votes nothing forms before the lowest member may") {
+    Cluster c(3, [](HostSettings& settings) { settings.permission_needed = true; });
+    c.meet({1, 2, 3});
+    CHECK(c.ring.active_nodes().empty());
+    const auto permit = [&](NodeId node, bool may) {
+        c.ring.host(node).permit(c.ring.now_, may);
+        c.ring.settle();
+    };
+    permit(2, true);
+    CHECK(c.ring.active_nodes().empty());
+    permit(1, true);
+    CHECK(c.ring.active_nodes() == std::set<NodeId>{1, 2, 3});
+    permit(1, false); // counts when the next component forms
+    CHECK(c.ring.active_nodes() == std::set<NodeId>{1, 2, 3});
+    c.meet({1, 3});
+    CHECK(c.ring.active_nodes().empty());
+    permit(1, true);
+    CHECK(c.ring.active_nodes() == std::set<NodeId>{1, 3});
+}
+
 TEST_CASE("host: commands are applied by all members in one order") {
     Cluster c(3);
     c.meet({1, 2, 3});
