@@ -47,10 +47,14 @@ std::string Databases::State::refuse_attach(const Holding& wish) const {
 }
 
 void Databases::State::on(const Command& command, const Attach& attach, Outbox& out) {
+    const auto at = command.sender == self ? attaches.find(attach.serial) : attaches.end();
+    if (may_be_unknown(attach.holding)) {
+        if (at != attaches.end()) at->second.sent = false;
+        return;
+    }
     const std::string why = refuse_attach(attach.holding);
     if (why.empty()) create(command, attach, out);
-    if (command.sender != self) return;
-    const auto at = attaches.find(attach.serial);
+    if (attach.has_content) resume(out); // it may be what others waited for
     if (at == attaches.end()) return;
     if (at->second.ticket && why.empty())
         emit(Attached{*at->second.ticket, attach.holding.id});
@@ -59,20 +63,26 @@ void Databases::State::on(const Command& command, const Attach& attach, Outbox& 
     attaches.erase(at);
 }
 
-void Databases::State::create(const Command& command, const Attach& attach, Outbox& out) {
-    const DatabaseId id = attach.holding.id;
-    const auto [at, is_new] = databases.try_emplace(id);
+std::pair<Databases::State::Database&, bool> Databases::State::open(const Holding& holding) {
+    const auto [at, is_new] = databases.try_emplace(holding.id);
     Database& database = at->second;
     if (is_new) {
-        database.name = attach.holding.name;
-        database.kind = attach.holding.kind;
-        if (const auto mine = staged.find(id); mine != staged.end()) {
-            open_as(database.kind, id, staged);
+        database.name = holding.name;
+        database.kind = holding.kind;
+        if (const auto mine = staged.find(holding.id); mine != staged.end()) {
+            open_as(database.kind, holding.id, staged);
             database.store = std::move(mine->second.store);
+            database.version = mine->second.version;
             staged.erase(mine);
         }
-        emit(Open{id, database.name, database.kind});
+        emit(Open{holding.id, database.name, database.kind});
     }
+    return {database, is_new};
+}
+
+void Databases::State::create(const Command& command, const Attach& attach, Outbox& out) {
+    const DatabaseId id = attach.holding.id;
+    const auto [database, is_new] = open(attach.holding);
     if (database.kind == DatabaseKind::is_volatile) return;
     const bool nothing_to_lose = database.settled && database.store.content().empty();
     if (attach.has_content && (is_new || nothing_to_lose)) {
@@ -155,7 +165,7 @@ void Databases::refused(const Bytes& payload, Outbox& out) {
 void Databases::State::resume(Outbox& out) {
     if (!active()) return;
     for (auto& [serial, attach] : attaches)
-        if (!std::exchange(attach.sent, true))
+        if (!may_be_unknown(attach.holding) && !std::exchange(attach.sent, true))
             send(Attach{serial, attach.holding, !attach.ticket}, out, Service::safe);
     for (auto& [serial, detach] : detaches)
         if (!std::exchange(detach.sent, true)) send(Detach{serial, detach.id}, out, Service::safe);

@@ -99,6 +99,19 @@ bool Databases::State::newest_is_here(const Database& database) const {
     });
 }
 
+// Whether a database that nobody here knows may exist all the same: nobody has been here yet who
+// was as far as the last component, and so would know. Were it created now, it would start empty.
+bool Databases::State::may_be_unknown(const Holding& wish) const {
+    if (wish.kind != DatabaseKind::is_persistent || databases.contains(wish.id)) return false;
+    if (awaited_epoch == 0 || wish.version.epoch >= awaited_epoch) return false;
+    return std::ranges::none_of(databases,
+                                [&](const auto& item) {
+                                    return is_kept(item.second.kind) &&
+                                           (item.second.settled || newest_is_here(item.second));
+                                }) &&
+           !newest_is_here({});
+}
+
 void Databases::State::choose(
     DatabaseId id, Database& database, Version version, bool forced, Outbox& out) {
     if (database.settled || database.source != nobody || database.candidates.empty()) return;
@@ -360,17 +373,25 @@ void Databases::State::send_offer(Outbox& out) {
             (database.version != Version{} || !database.store.content().empty()))
             offer.holdings.push_back({id, database.name, database.kind, database.version,
                                       database.store.sequence(), database.store.digest()});
+    for (const auto& [id, database] : staged)
+        if (is_kept(database.kind))
+            offer.holdings.push_back({id, database.name, database.kind, database.version,
+                                      database.store.sequence(), database.store.digest()});
     send(offer, out, Service::agreed);
 }
 
 void Databases::State::on(const Command& command, const Offer& offer, Outbox& out) {
-    reported.insert(command.sender);
     for (const Holding& holding : offer.holdings) {
+        const bool awaited = may_be_unknown(holding);
         const auto at = databases.find(holding.id);
-        if (at == databases.end() || at->second.settled) continue;
-        at->second.candidates[command.sender] = {holding.version, holding.sequence, holding.digest};
+        if (!awaited && (at == databases.end() || at->second.settled)) continue;
+        Database& database = awaited ? open(holding).first : at->second;
+        database.settled = false;
+        database.candidates[command.sender] = {holding.version, holding.sequence, holding.digest};
     }
+    reported.insert(command.sender);
     choose_all({epoch, command.index}, false, out);
+    resume(out); // what could not be attached before perhaps can be now
 }
 
 } // namespace statedb

@@ -95,6 +95,7 @@ struct Databases::State {
     void on(const Command& command, const database_command::Settle& settle, Outbox& out);
     void on(const Command& command, const database_command::Barrier& barrier, Outbox& out);
     [[nodiscard]] std::string refuse_attach(const database_command::Holding& wish) const;
+    std::pair<Database&, bool> open(const database_command::Holding& holding); // and if it is new
     void create(const Command& command, const database_command::Attach& attach, Outbox& out);
     void resume(Outbox& out);
     void probe(Outbox& out);
@@ -120,6 +121,7 @@ struct Databases::State {
     void choose(DatabaseId id, Database& database, Version version, bool forced, Outbox& out);
     void choose_all(Version version, bool forced, Outbox& out);
     [[nodiscard]] bool newest_is_here(const Database& database) const;
+    [[nodiscard]] bool may_be_unknown(const database_command::Holding& wish) const;
     void settle(DatabaseId id, Database& database, Version version);
     void send_content(DatabaseId id, const Database& database, Outbox& out) const;
     void send_offer(Outbox& out);

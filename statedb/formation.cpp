@@ -81,15 +81,17 @@ void compare_views(Formation& formation, const std::vector<ProcessorId>& previou
 
 Summary Formation::summary_of(const ProcessorId& member, ServiceId service) const {
     const StateReport& state = states.at(member);
-    Summary summary{.member = member,
-                    .last_primary = state.history.last_primary.index,
-                    .full = state.full && state.total.epoch >= newest,
-                    .content = {}};
+    Summary summary{
+        .member = member, .full = state.full && state.total.epoch >= newest, .content = {}};
     // Only a vote in a component says that its durable state was held.
-    if (contains(newest_nodes, member.node) && !blank(state.history))
+    const Primary& last = state.history.last_primary;
+    if (contains(newest_nodes, member.node) && !blank(state.history)) {
         summary.last_primary = newest;
-    else if (!contains(state.history.last_primary.nodes, member.node))
-        summary.last_primary = 0;
+        summary.component = newest_nodes;
+    } else if (contains(last.nodes, member.node)) {
+        summary.last_primary = last.index;
+        summary.component = last.nodes;
+    }
     if (const auto content = state.summaries.find(service); content != state.summaries.end())
         summary.content = content->second;
     return summary;

@@ -448,6 +448,37 @@ TEST_CASE("a node that was in the last component but never received its content 
     }
 }
 
+TEST_CASE(
+    "a database that nobody here knows is not begun anew while those who would know are away") {
+    DatabaseWorld before = three();
+    before.commit(a, secrets, "k", "acknowledged", 1);
+    before.settle();
+    before.machines[c].disk.clear(); // c was in the component, and lost power before it wrote
+    DatabaseWorld world = restarted(before, {a, b, c});
+    const ProcessorId a2{1, 2}, c2{3, 2};
+    world.order.form({c2});
+    world.attach(c2, secrets, "secrets.tdb", persistent, 7);
+    world.attach(c2, 9, "locking.tdb", is_volatile, 8);
+    world.settle();
+    CHECK(world.machines[c2].attached == std::vector<std::uint64_t>{8});
+
+    SUBCASE("one comes that would know") {
+        world.order.form({a2, c2});
+        world.settle();
+        CHECK(world.machines[c2].attached == std::vector<std::uint64_t>{8, 7});
+        CHECK(data_at(world.machines[c2].disk[secrets].content, "k") == "acknowledged");
+        CHECK(world.order.digests_agree());
+    }
+    SUBCASE("all come, and nobody has it") {
+        world.add({1, 3});
+        world.add({2, 3});
+        world.order.form({{1, 3}, {2, 3}, c2});
+        world.settle();
+        CHECK(world.machines[c2].attached == std::vector<std::uint64_t>{8, 7});
+        CHECK(world.databases({1, 3}).find(secrets)->settled);
+    }
+}
+
 TEST_CASE("the one whose content is followed departs: it is chosen anew") {
     DatabaseWorld before = three();
     before.machines[b].disk_works = before.machines[c].disk_works = false;

@@ -384,6 +384,9 @@ TEST_CASE(
     CHECK(summaries[1].last_primary == 2);
     CHECK(summaries[2].last_primary == 1);
     CHECK(summaries[2].content.view() == "3");
+    // Whose nodes have the newest must be known to those who may have to wait for them.
+    CHECK(summaries[0].component == std::vector<NodeId>{1, 2});
+    CHECK(summaries[2].component == std::vector<NodeId>{1, 2, 3});
 }
 
 TEST_CASE("host: in a fresh epoch only settled members get a vote") {
