@@ -15,6 +15,10 @@ bool contains(const std::vector<ProcessorId>& list, ProcessorId who) {
 
 void remove(std::vector<ProcessorId>& list, ProcessorId who) { std::erase(list, who); }
 
+bool is_in_some_life(const std::pair<const ProcessorId, std::uint64_t>& departed) {
+    return departed.first.incarnation == some_life;
+}
+
 std::uint64_t digest_of(const Directory::Entry& entry) {
     Digest digest;
     digest.add(entry.name->db).add(entry.name->key);
@@ -86,7 +90,11 @@ Directory::Outcome Directory::claim(const RecordName& record, ProcessorId who, b
     Outcome outcome;
     const auto at = entries_.find(record);
     if (at == entries_.end()) {
-        if (may_create) grant(create(record), who, TakeOver::Source::fresh, {}, outcome);
+        if (!may_create) return outcome;
+        if (std::ranges::any_of(unnoticed_, is_in_some_life))
+            create_when_noticed(record, who);
+        else
+            grant(create(record), who, TakeOver::Source::fresh, {}, outcome);
         return outcome;
     }
     Entry& entry = at->second;
@@ -101,6 +109,19 @@ Directory::Outcome Directory::claim(const RecordName& record, ProcessorId who, b
         entry.waiting.insert(jump ? entry.waiting.begin() : entry.waiting.end(), who);
     });
     return outcome;
+}
+
+// All was forgotten, so a node that is not here may have the record, and may not know yet that it
+// is cut off: as if its record were lost, its notice period is waited for.
+void Directory::create_when_noticed(const RecordName& record, ProcessorId who) {
+    Entry& entry = create(record);
+    change(entry, [&] {
+        entry.lost = true;
+        entry.grant = ++last_grant_;
+        set_owner(entry, std::ranges::find_if(unnoticed_, is_in_some_life)->first);
+        entry.waiting.push_back(who);
+    });
+    losses_[record].epoch = epoch_;
 }
 
 Directory::Outcome
@@ -218,7 +239,9 @@ Directory::Outcome Directory::notice_over(ProcessorId who, std::uint64_t epoch) 
 
 Directory::Outcome Directory::returned(ProcessorId who) {
     Outcome outcome;
-    if (unnoticed_.erase(who) != 0) decide_all(outcome);
+    const bool known = unnoticed_.erase(who) != 0;
+    const bool supposed = unnoticed_.erase({who.node, some_life}) != 0;
+    if (known || supposed) decide_all(outcome);
     return outcome;
 }
 
@@ -254,7 +277,7 @@ Directory::Outcome Directory::configured(const View& view) {
     // One that comes back alive says itself when it has frozen (notice_over).
     for (const ProcessorId& who : view.members)
         std::erase_if(unnoticed_, [&](const auto& gone) {
-            return gone.first.node == who.node && gone.first != who;
+            return gone.first.node == who.node && gone.first != who && !is_in_some_life(gone);
         });
     for (auto& [name, loss] : losses_) {
         // Who was cut off just now may have seen a decision that never reached us.

@@ -152,6 +152,7 @@ private:
     };
 
     Entry& create(const RecordName& record);
+    void create_when_noticed(const RecordName& record, ProcessorId who);
     void erase(std::map<RecordName, Entry>::iterator at);
     void set_owner(Entry& entry, ProcessorId owner);
     void change(Entry& entry, const std::function<void()>& how);

@@ -46,8 +46,17 @@ void continue_order(Formation& formation, States::const_iterator donor) {
 
 // Nobody has the state any more. Those who were in the newest component have at least all that was
 // made durable there; if they lost even their history, they are as good as anybody.
-void start_anew(Formation& formation, const Knowledge& known) {
+//   Who is not here may have been cut off a moment ago, and its clients may still be at work: it
+// departs now, in whatever life it is. Only where nobody was ever in a component nobody can be.
+void start_anew(Formation& formation, const Knowledge& known, const std::vector<NodeId>& nodes) {
     formation.fresh = true;
+    const auto is_here = [&](NodeId node) {
+        return std::ranges::any_of(formation.states,
+                                   [&](const auto& entry) { return entry.first.node == node; });
+    };
+    if (known.newest().index != 0)
+        for (const NodeId node : nodes)
+            if (!is_here(node)) formation.view.departed.push_back({node, some_life});
     Position start;
     for (const auto& [member, state] : formation.states) {
         start.index = std::max(start.index, state.total.index);
@@ -128,7 +137,7 @@ Proposal propose(const Cluster& cluster, const RingId& ring, States states) {
         continue_order(formation, donor);
         previous = donor->second.view;
     } else {
-        start_anew(formation, proposal.known);
+        start_anew(formation, proposal.known, cluster.nodes);
     }
     for (const ProcessorId& holder : formation.holders)
         formation.primary.nodes.push_back(holder.node);

@@ -37,6 +37,9 @@ struct Command {
     Bytes payload; // without the service byte
 };
 
+// Stands for the incarnation of a node of which nobody remembers in which life it was last seen.
+inline constexpr std::uint32_t some_life = 0;
+
 // The component as services see it, at the same point of the order on every member.
 struct View {
     RingId ring;
@@ -45,7 +48,8 @@ struct View {
     std::vector<ProcessorId> members; // sorted
     // Since the last primary view; they hold no state but what load() gave them.
     std::vector<ProcessorId> joined;
-    std::vector<ProcessorId> departed; // since the last primary view
+    // Since the last primary view. At a fresh start: the nodes that are not here, in some_life.
+    std::vector<ProcessorId> departed;
     // Those of `departed` that said goodbye (clean leave): surely silent.
     std::vector<ProcessorId> left;
     bool fresh = false; // nobody had volatile state: this component starts a new volatile epoch

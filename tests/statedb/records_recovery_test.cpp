@@ -1,4 +1,6 @@
 // What becomes of records when nodes depart, are cut off and come back.
+#include "statedb/directory.h"
+
 #include <doctest/doctest.h>
 
 #include "record_world.h"
@@ -155,6 +157,65 @@ TEST_CASE("a silently departed node's records wait for its notice period, a leav
         world.order.form({b, c, d}, {a});
         world.settle();
         CHECK(world.usable(c, record));
+    }
+}
+
+TEST_CASE("an owner whose copy is older than the state it loads offers it: it may be the newest") {
+    RecordWorld world = four();
+    world.give(a, record, "1");
+    world.want(b, record);
+    world.order.order_next(b);
+    while (world.carry_out(a)) {
+    }
+    world.order.form({a, c, d}); // nobody waits any more
+    // Its hand-off, which leaves the record where it was, is ordered without a.
+    world.order.members = {c, d};
+    world.order.order_next(a);
+    world.order.form({a, c, d});
+    world.settle();
+    world.want(c, record);
+    world.settle();
+    world.pass(notice);
+    world.settle();
+    CHECK(world.usable(c, record));
+    CHECK(world.machines[c].files[record].data == "1");
+}
+
+TEST_CASE("where all was forgotten, records wait for the notice period of who is not here") {
+    const ProcessorId absent{4, some_life};
+    Directory directory;
+    (void)directory.configured({.epoch = 5,
+                                .primary = true,
+                                .members = {a, b, c},
+                                .joined = {},
+                                .departed = {absent},
+                                .left = {},
+                                .fresh = true});
+    CHECK(directory.claim(record, a, true).granted.empty());
+    CHECK(directory.claim(record, b, true).granted.empty());
+    Directory joined;
+    REQUIRE(joined.load(directory.save()));
+    CHECK(joined.digest() == directory.digest());
+
+    SUBCASE("it is over") {
+        const auto outcome = directory.notice_over(absent, 5);
+        REQUIRE(outcome.granted.size() == 1);
+        CHECK(outcome.granted[0].owner == a);
+        CHECK(outcome.granted[0].source == TakeOver::Source::fresh);
+        CHECK(directory.find(record)->waiting == std::vector{b});
+    }
+    SUBCASE("the node comes, in whatever life, and has frozen") {
+        CHECK(directory.returned(d).granted.size() == 1);
+    }
+    SUBCASE("the node only comes") {
+        CHECK(directory
+                  .configured({.epoch = 6,
+                               .primary = true,
+                               .members = {a, b, c, d},
+                               .joined = {d},
+                               .departed = {},
+                               .left = {}})
+                  .granted.empty());
     }
 }
 
