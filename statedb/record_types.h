@@ -111,9 +111,12 @@ struct Report {
     std::vector<RecordName> records;
 };
 
-// A state was loaded. Of every volatile database keep only the records of this list, sorted, and
-// each only if its rsn in the file is the given grant; delete every other record. Then
-// reconciled() with those of the list that the file lacks, and let waiting clients look again.
+// A state was loaded. Of every volatile database keep only the records of this list, sorted;
+// delete every other record. Then reconciled() with those of the list that the file lacks, and let
+// waiting clients look again.
+//   A copy whose rsn in the file is not the given grant stays too, with that rsn and nobody as its
+// dmaster, but is told as lacking: what the grant was given for has not reached us, so it is looked
+// for, and ours may be the newest that is left.
 struct Reconcile {
     struct Kept {
         RecordName record;

@@ -430,7 +430,8 @@ void RecordWorld::reconcile(DatabaseId id, const std::vector<statedb::Reconcile:
     file->barrier([this, file, kept, finish] { finish(keep_only(*file, kept)); });
 }
 
-// Empties the file but for these records, as far as it has them; returns those that it lacks.
+// Empties the file but for these records, as far as it has them; returns those that it lacks under
+// their present grant.
 std::vector<RecordName>
 RecordWorld::keep_only(VolatileFile& file,
                        const std::vector<statedb::Reconcile::Kept>& kept) const {
@@ -444,12 +445,11 @@ RecordWorld::keep_only(VolatileFile& file,
     for (const auto& [record, grant, is_ours] : kept) {
         const auto value = file.file().fetch(key_of(record));
         const auto header = value ? protocol::read_ltdb_header(value->span()) : std::nullopt;
-        if (!header || header->rsn != grant) {
-            missing.push_back(record);
-            continue;
-        }
-        const std::uint32_t dmaster = is_ours ? settings_.pnn : protocol::pnn::unknown;
-        survivors.push_back({record, {{grant, dmaster, header->flags}, data_of(*value)}});
+        const bool current = header && header->rsn == grant;
+        if (!current) missing.push_back(record);
+        if (!header) continue;
+        const std::uint32_t dmaster = is_ours && current ? settings_.pnn : protocol::pnn::unknown;
+        survivors.push_back({record, {{header->rsn, dmaster, header->flags}, data_of(*value)}});
     }
     file.file().wipe();
     for (const Survivor& survivor : survivors)

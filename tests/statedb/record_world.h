@@ -214,10 +214,10 @@ private:
         std::vector<RecordName> missing;
         for (const Reconcile::Kept& keep : reconcile.kept) {
             const auto at = machine.files.find(keep.record);
-            if (at == machine.files.end() || at->second.rsn != keep.grant)
-                missing.push_back(keep.record);
-            else
-                kept[keep.record] = {at->second.rsn, keep.ours, at->second.data};
+            const bool current = at != machine.files.end() && at->second.rsn == keep.grant;
+            if (!current) missing.push_back(keep.record);
+            if (at != machine.files.end())
+                kept[keep.record] = {at->second.rsn, keep.ours && current, at->second.data};
         }
         machine.files = std::move(kept);
         records(who).reconciled(missing, order[who]);
