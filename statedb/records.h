@@ -24,8 +24,11 @@ namespace statedb {
 // once if it is told that it is not primary. The others hand its records to somebody else
 // `notice_period` after they formed a component without it. So, with every number as far as clocks
 // may drift apart:
-//     notice_period >= the time in which a processor notices that its ring is gone
+//     notice_period >= twice the time in which a processor notices that its ring is gone
 //                      (token loss) + freeze_after + the time that freezing takes.
+// Twice, for the others need not have lost the token: somebody who joins or leaves makes them form
+// anew at once, and the last token that the one cut off accepts may have been under way for as long
+// as one is waited for.
 struct RecordSettings {
     ProcessorId self;
     Duration freeze_after = 500ms;

@@ -50,7 +50,7 @@ statedb::HostSettings host_settings(const ClusterSettings& settings) {
 // are over by then, and its clients notice nothing.
 constexpr auto freeze_after = 200ms;
 // For freezing itself, for clocks that run at different rates, and for a thread that was late.
-constexpr auto notice_margin = 300ms;
+constexpr auto notice_margin = 100ms;
 
 // RecordSettings states the inequality that this keeps.
 statedb::RecordSettings settings_of_records(const ClusterSettings& settings,
@@ -58,7 +58,7 @@ statedb::RecordSettings settings_of_records(const ClusterSettings& settings,
     const auto token_loss = settings.node.settings.token_loss_for(settings.node.addresses.size());
     return {.self = self,
             .freeze_after = freeze_after,
-            .notice_period = token_loss + token_loss / 10 + freeze_after + notice_margin};
+            .notice_period = 2 * token_loss + token_loss / 10 + freeze_after + notice_margin};
 }
 
 } // namespace
