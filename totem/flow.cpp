@@ -36,6 +36,8 @@ std::uint32_t allowance(const FlowLimits& limits, const FlowDemand& demand) {
                   fair_share(limits.window, demand.backlog, demand.backlog_elsewhere), memory});
     if (base::mutated(base::Mutant::flow_ignores_outstanding))
         allowed = std::max(allowed, limits.visit_max);
+    if (base::mutated(base::Mutant::window_not_shared))
+        return std::min({room(limits.window, demand.sent_in_rotation), memory, demand.backlog});
     // No processor waits for ever (P27): after three empty visits one packet goes out even if the
     // others have taken the whole window. Only memory is above this rule.
     if (demand.starved_visits >= 3 && memory > 0) allowed = std::max(allowed, std::uint32_t{1});

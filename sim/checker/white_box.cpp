@@ -58,7 +58,9 @@ WhiteBox::WhiteBox(const Population& population,
                    bool mistakes)
     : population_(population), packets_max_(0),
       // One message always fits an empty queue, however large it is.
-      queue_bytes_max_(std::max(settings.queue_bytes_max, message_size_max)), mistakes_(mistakes) {
+      queue_bytes_max_(std::max(settings.queue_bytes_max, message_size_max)),
+      memory_used_(std::uint64_t{settings.outstanding_windows - 1} * settings.window),
+      mistakes_(mistakes) {
     for (std::size_t members = 1; members <= nodes; ++members) {
         const std::size_t one_ring = settings.held_max_for(members);
         packets_max_ = std::max(packets_max_, 2 * one_ring); // the installed and the candidate
@@ -75,6 +77,7 @@ void WhiteBox::stepping(const Processor& processor, const membership::Event& eve
 
 void WhiteBox::stepped(const Processor& processor, const membership::Actions& actions) {
     look(processor);
+    judge_turn(processor, actions);
     if (processor.phase() == Phase::operational || processor.deadline()) return;
     const bool stopped = std::ranges::any_of(actions, [](const membership::Action& action) {
         return std::holds_alternative<membership::Left>(action) ||
@@ -83,6 +86,35 @@ void WhiteBox::stepped(const Processor& processor, const membership::Actions& ac
     if (!stopped)
         throw Violation{"W6",
                         fmt::format("processor {} waits for ever", describe(processor.self()))};
+}
+
+// P27. Between two visits more may be submitted, so one without a packet says little; a handful of
+// them in a row is more than flow control may do to anybody.
+void WhiteBox::judge_turn(const Processor& processor, const membership::Actions& actions) {
+    constexpr std::uint32_t starved_visits_max = 5;
+    const membership::Unicast* passed = nullptr;
+    bool sent = false;
+    for (const membership::Action& action : actions) {
+        if (const auto* unicast = std::get_if<membership::Unicast>(&action))
+            if (std::holds_alternative<Token>(unicast->packet)) passed = unicast;
+        if (const auto* multicast = std::get_if<membership::Multicast>(&action))
+            if (const auto* data = std::get_if<DataPacket>(&multicast->packet))
+                sent = sent || !data->retransmission;
+    }
+    if (passed == nullptr) return;
+    Watched& watched = watched_[processor.self()];
+    const auto& token = std::get<Token>(passed->packet);
+    const auto visit = std::pair(token.ring, token.token_seq);
+    if (std::exchange(watched.visit, visit) == visit) return; // sent again: it may be lost
+    const bool room = token.seq.value < token.aru.value + memory_used_;
+    const bool starved = processor.phase() == Phase::operational && room && !sent &&
+                         processor.view().queue_bytes > 0;
+    watched.starved_visits = starved ? watched.starved_visits + 1 : 0;
+    if (watched.starved_visits > starved_visits_max)
+        throw Violation{"P27",
+                        fmt::format("processor {} has something to send and passed the token {} "
+                                    "times without",
+                                    describe(processor.self()), watched.starved_visits)};
 }
 
 void WhiteBox::look(const Processor& processor) {

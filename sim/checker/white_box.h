@@ -1,6 +1,7 @@
 // What a trace cannot show: the simulator looks into all processors at once and holds them to the
 // invariants of totem.md 9.4 (W1, W3 to W6, W8 to W10), to the agreement of 5.6, to the other half
-// of P20 (what is delivered safe, all others hold at that very moment) and to P24 (bounded memory).
+// P20 (what is delivered safe, all others hold at that very moment), to P24 (bounded memory) and to
+// P27 (who has something to say gets to say it).
 //
 // It only looks, between steps, through Processor::view() and holds(); it throws the first
 // Violation.
@@ -54,9 +55,12 @@ private:
         Seq safe_upto;
         std::uint64_t high_ring_seq = 0;
         std::uint64_t recovered = 0; // digest of the old ring's packets before the present step
+        std::pair<RingId, TokenSeq> visit; // of the token, that was the last one
+        std::uint32_t starved_visits = 0;  // in a row
     };
 
     void judge_alone(const membership::Processor& processor, const View& view, Watched& watched);
+    void judge_turn(const membership::Processor& processor, const membership::Actions& actions);
     void judge_safe_horizon(const membership::Processor& processor, const View& view);
     void judge_agreement(const membership::Processor& processor, const CommitToken& commit);
     void judge_installed(const membership::Processor& processor, const Watched& watched);
@@ -64,6 +68,7 @@ private:
     const Population& population_;
     std::size_t packets_max_;
     std::size_t queue_bytes_max_;
+    std::uint64_t memory_used_; // seq - aru from which on it is the memory that is too small
     std::map<ProcessorId, Watched> watched_;
 
     // Who sent what under one name: a digest of the content and the first sender.
