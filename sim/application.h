@@ -68,6 +68,10 @@ public:
 
     // -- the record of the run
 
+    // The component that it is in has become primary here. Not a call that any real process makes:
+    // faults may wait for it.
+    virtual void formed() = 0;
+
     virtual void emit(trace::Body event) = 0; // under this process's name
     // A line for the story people read; costs nothing unless somebody listens.
     virtual void narrate(const std::string& line) = 0;
@@ -114,6 +118,9 @@ public:
 
     // How fast it consumes what is delivered: normally at once; not at all while this is true.
     virtual void stop_consuming(bool stop) { (void)stop; }
+
+    // Its memory goes wrong: part of what it believes is not what others believe any more.
+    virtual void diverge() {}
 
     // The run nears its end: submit nothing more of one's own accord, finish what was begun.
     virtual void wind_down() {}

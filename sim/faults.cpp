@@ -15,7 +15,7 @@ using membership::Phase;
 
 constexpr std::array<const char*, moment_count> moment_words = {
     "got the token",    "sent the token", "sent data", "entered Gather", "filled its entry",
-    "entered Recovery", "acknowledged",   "installed", "delivered",
+    "entered Recovery", "acknowledged",   "installed", "delivered",      "became primary",
 };
 
 std::size_t index_of(Moment moment) { return static_cast<std::size_t>(moment); }
@@ -127,19 +127,33 @@ void Faults::observe(Node& node,
     if (moments[index_of(Moment::fills_entry)])
         for (const Datagram& kept : world_.network().release_kept(node.id()))
             world_.deliver_now(node.id(), kept);
-    std::vector<const Step*> pulled;
-    for (Waiting& waiting : waiting_) {
-        const Trigger& trigger = *waiting.step->trigger;
-        const auto& moment = moments[index_of(trigger.moment)];
-        if (!moment || (trigger.node != 0 && trigger.node != node.id())) continue;
-        if (--waiting.left == 0) pulled.push_back(waiting.step);
-    }
-    std::erase_if(waiting_, [](const Waiting& waiting) { return waiting.left == 0; });
-    for (const Step* step : pulled) {
+    const auto is_now = [&](Moment moment) { return moments[index_of(moment)].has_value(); };
+    within_step_ = true;
+    for (const Step* step : pull(node.id(), is_now)) {
         trigger_action_ = *moments[index_of(step->trigger->moment)];
         trigger_actions_ = actions.size();
         strike(*step, node.id());
     }
+    within_step_ = false;
+}
+
+void Faults::reached(NodeId node, Moment moment) {
+    for (const Step* step : pull(node, [&](Moment wanted) { return wanted == moment; }))
+        world_.call_at(world_.now(), [this, step, node] {
+            if (!over_) strike(*step, node);
+        });
+}
+
+// The triggers that this node's moment pulls.
+std::vector<const Step*> Faults::pull(NodeId node, const std::function<bool(Moment)>& is) {
+    std::vector<const Step*> pulled;
+    for (Waiting& waiting : waiting_) {
+        const Trigger& trigger = *waiting.step->trigger;
+        if (!is(trigger.moment) || (trigger.node != 0 && trigger.node != node)) continue;
+        if (--waiting.left == 0) pulled.push_back(waiting.step);
+    }
+    std::erase_if(waiting_, [](const Waiting& waiting) { return waiting.left == 0; });
+    return pulled;
 }
 
 // -- effects
@@ -182,7 +196,7 @@ void Faults::strike(const Crash& crash, NodeId by, const Step& step) {
     constexpr std::array disks = {"", ", disk lost", ", and an old disk is put in"};
     tell(step, "crash", {id},
          fmt::format("node {} crashes{}", id, disks[static_cast<std::size_t>(crash.disk)]));
-    if (id == by) {
+    if (id == by && within_step_) {
         std::size_t action = trigger_action_;
         if (crash.point == CrashPoint::after) action = trigger_action_ + 1;
         if (crash.point == CrashPoint::anywhere) action = chance_.below(trigger_actions_ + 1);
@@ -203,7 +217,10 @@ void Faults::strike(const Crash& crash, NodeId by, const Step& step) {
 void Faults::strike(const Pause& pause, NodeId by, const Step& step) {
     const NodeId id = chosen(pause.node, by);
     tell(step, "pause", {id}, fmt::format("node {} is paused", id));
-    world_.node(id).pause();
+    if (within_step_) // what it is at, it finishes
+        world_.call_at(world_.now(), [this, id] { world_.node(id).pause(); });
+    else
+        world_.node(id).pause();
     undo_after(step, [this, id] {
         world_.note([&] { return fmt::format("node {} goes on", id); });
         world_.node(id).resume();
@@ -332,6 +349,15 @@ void Faults::strike(const ClockJump& jump, NodeId by, const Step& step) {
     // Not from within the node's own step: it reads its clock once.
     world_.call_at(world_.now(), [this, id, amount = jump.by] {
         if (world_.node(id).running()) world_.node(id).jump_clock(amount);
+    });
+}
+
+void Faults::strike(const Diverge& diverge, NodeId by, const Step& step) {
+    const NodeId id = chosen(diverge.node, by);
+    tell(step, "memory", {id}, fmt::format("the memory of node {} goes wrong", id));
+    // Not from within the node's own step, as above.
+    world_.call_at(world_.now(), [this, id] {
+        world_.node(id).ask_application([](Application& application) { application.diverge(); });
     });
 }
 

@@ -29,6 +29,8 @@ public:
 
     // A processor stepped; its actions are not performed yet.
     void observe(Node& node, const membership::Event& event, const membership::Actions& actions);
+    // Its application says so; the fault comes once it has done what it is at.
+    void reached(NodeId node, Moment moment);
 
 private:
     struct Waiting {
@@ -45,6 +47,7 @@ private:
     [[nodiscard]] Moments
     moments_of(Node& node, const membership::Event& event, const membership::Actions& actions);
     void arm(const Step& step);
+    [[nodiscard]] std::vector<const Step*> pull(NodeId node, const std::function<bool(Moment)>& is);
     void strike(const Step& step, NodeId triggered_by);
 
     // One per effect. `node` is the one that triggered it, 0 if none did.
@@ -62,6 +65,7 @@ private:
     void strike(const LeaveCleanly& leave, NodeId node, const Step& step);
     void strike(const StartNode& start, NodeId node, const Step& step);
     void strike(const ClockJump& jump, NodeId node, const Step& step);
+    void strike(const Diverge& diverge, NodeId node, const Step& step);
 
     void cut_between(const std::vector<std::vector<NodeId>>& groups, const Step& step);
     void undo_after(const Step& step, std::function<void()> undo);
@@ -76,6 +80,7 @@ private:
     std::map<NodeId, Seen> seen_;
     // While a trigger strikes: the step of the node that pulled it.
     std::size_t trigger_action_ = 0, trigger_actions_ = 0;
+    bool within_step_ = false;
     bool over_ = false;
 };
 

@@ -315,6 +315,8 @@ void Node::set_timer(TimerId timer, Instant at) { timers_[timer] = at; }
 
 void Node::cancel_timer(TimerId timer) { timers_.erase(timer); }
 
+void Node::formed() { world_.formed(*this); }
+
 void Node::emit(trace::Body event) { world_.emit(who(), std::move(event)); }
 
 void Node::narrate(const std::string& line) {

@@ -113,6 +113,7 @@ public:
     void set_timer(TimerId timer, Instant at) override;
     void cancel_timer(TimerId timer) override;
     Ticket persist(std::vector<Write> writes) override;
+    void formed() override;
     void emit(trace::Body event) override;
     void narrate(const std::string& line) override;
     void violated(const std::string& property, const std::string& sentence) override;

@@ -119,6 +119,7 @@ struct RecordPlan {
     std::uint64_t digest_interval = 64;
     Duration freeze_after = 100ms; // statedb/records.h
     Duration notice_period{};      // 0: what it has to be
+    Duration transaction_takes{};  // on a persistent file, until its writes go to the disk
 };
 
 // -- what goes wrong
@@ -134,9 +135,10 @@ enum class Moment : std::uint8_t {
     acknowledges,    // holds all of the old ring and says so: it is obliged from now on
     installs,        // delivers a regular configuration
     delivers,        // a message
+    forms,           // its component has become primary: of runs whose application can tell
 };
 
-inline constexpr std::size_t moment_count = 9;
+inline constexpr std::size_t moment_count = 10;
 
 struct Trigger {
     Moment moment = Moment::installs;
@@ -224,6 +226,10 @@ struct ClockJump { // its monotonic clock does what it never should
     Duration by{};
 };
 
+struct Diverge { // the memory of its application goes wrong: a replica differs from the others
+    NodeId node = 0;
+};
+
 using Effect = std::variant<Crash,
                             Pause,
                             Isolate,
@@ -237,7 +243,8 @@ using Effect = std::variant<Crash,
                             Say,
                             LeaveCleanly,
                             StartNode,
-                            ClockJump>;
+                            ClockJump,
+                            Diverge>;
 
 struct Step {
     Duration at{};                  // since the beginning

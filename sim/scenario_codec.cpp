@@ -134,6 +134,7 @@ void take_records(const proto::Records& file, RecordPlan& records) {
     take(file.has_digest_interval(), file.digest_interval(), records.digest_interval);
     take_time(file.has_freeze_after(), file.freeze_after(), records.freeze_after);
     take_time(file.has_notice_period(), file.notice_period(), records.notice_period);
+    records.transaction_takes = milliseconds(file.transaction_takes());
     if (records.keys == 0) refuse("records: there must be keys");
 }
 
@@ -247,6 +248,8 @@ Effect effect(const proto::Step& file) {
         return StartNode{file.start().node(), file.start().number()};
     case proto::Step::kClockJump:
         return ClockJump{file.clock_jump().node(), milliseconds(file.clock_jump().by())};
+    case proto::Step::kDiverge:
+        return Diverge{file.diverge().node()};
     case proto::Step::EFFECT_NOT_SET:
         break;
     }

@@ -117,6 +117,7 @@ void write(const RecordPlan& value, proto::Records& file) {
     SIM_WRITE(digest_interval);
     SIM_WRITE_TIME(freeze_after);
     SIM_WRITE_TIME(notice_period);
+    SIM_WRITE_TIME(transaction_takes);
 }
 
 void write(const Settings& value, proto::Settings& file) {
@@ -227,6 +228,10 @@ void write(const StartNode& start, proto::Step& file) {
 void write(const ClockJump& jump, proto::Step& file) {
     file.mutable_clock_jump()->set_node(jump.node);
     file.mutable_clock_jump()->set_by(milliseconds(jump.by));
+}
+
+void write(const Diverge& diverge, proto::Step& file) {
+    file.mutable_diverge()->set_node(diverge.node);
 }
 
 void write_step(const Step& step, proto::Step& file) {

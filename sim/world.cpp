@@ -285,6 +285,8 @@ void World::stepped(Node& node,
     faults_->observe(node, event, actions);
 }
 
+void World::formed(const Node& node) { faults_->reached(node.id(), Moment::forms); }
+
 void World::submitted(const Node& node) { white_box_.look(*node.processor()); }
 
 void World::sending(const Node& node,

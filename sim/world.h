@@ -96,6 +96,7 @@ public:
     void stepping(const Node& node, const membership::Event& event);
     void stepped(Node& node, const membership::Event& event, const membership::Actions& actions);
     void submitted(const Node& node);
+    void formed(const Node& node);
     void
     sending(const Node& node, std::span<const NodeId> to, const Packet& packet, const Bytes& body);
     void delivering(const Node& node, const Delivery& message);

@@ -24,6 +24,7 @@ void Census::seen(Surroundings& at,
     const NodeId node = at.self().node;
     if (status.phase != HostPhase::active) {
         seats_.erase(node);
+        look_for_lost_locks(at, status);
         return;
     }
     number_epoch(at, status);
@@ -56,6 +57,11 @@ void Census::number_epoch(Surroundings& at, const HostStatus& status) {
 
 void Census::compare(Surroundings& at, const Seat& seat) {
     const NodeId node = at.self().node;
+    if (damaged_.contains(node)) {
+        const auto others = said_.find({seat.ring, seat.applied});
+        if (others != said_.end() && others->second.digests == seat.digests) damaged_.erase(node);
+        return;
+    }
     const auto [known, is_first] =
         said_.try_emplace({seat.ring, seat.applied}, Said{node, seat.digests});
     if (is_first || known->second.digests == seat.digests) return;
@@ -65,8 +71,14 @@ void Census::compare(Surroundings& at, const Seat& seat) {
                             differing(seat.digests, known->second.digests), known->second.node));
 }
 
+void Census::damaged(NodeId node) {
+    damaged_.insert(node);
+    any_damaged_ = true;
+}
+
 void Census::life_ended(NodeId node) {
     seats_.erase(node);
+    damaged_.erase(node);
     for (auto& [name, holders] : lock_holders_)
         holders.erase(node);
 }
@@ -99,6 +111,15 @@ void Census::look_for_second_holder(Surroundings& at, const std::string& name) {
             at.violated("one queue", fmt::format("lock {} has two holders in ring {}: {} and {}",
                                                  name, ring_name(*component_of(node)),
                                                  lock_holders_.at(name).at(node), client));
+}
+
+// Others may be given the lock from now on: whoever had it here was told.
+void Census::look_for_lost_locks(Surroundings& at, const HostStatus& status) const {
+    if (status.phase != HostPhase::no_quorum && status.phase != HostPhase::syncing) return;
+    for (const auto& [name, holders] : lock_holders_)
+        if (const auto mine = holders.find(at.self().node); mine != holders.end())
+            at.violated("one queue", fmt::format("{} goes on with lock {} though it is cut off",
+                                                 mine->second, name));
 }
 
 std::optional<std::string> Census::difference() const {

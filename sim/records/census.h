@@ -4,7 +4,9 @@
 //   one primary     An epoch belongs to one ring, and epochs come in their order: when a component
 //                   forms, none of a later or equal epoch has formed elsewhere before.
 //   equal replicas  Members of a component that have applied the same commands have equal digests.
-//   one queue       At most one claimant in a component believes that it has a named lock.
+//                   One that was damaged on purpose is found, and has loaded the state by the end.
+//   one queue       At most one claimant in a component believes that it has a named lock, and
+//                   none does whose node knows that it is cut off.
 #pragma once
 
 #include "sim/application.h"
@@ -12,6 +14,7 @@
 #include "statedb/locks.h"
 
 #include <array>
+#include <set>
 
 namespace sim::records {
 
@@ -27,6 +30,11 @@ public:
               const HostStatus& status,
               const std::function<ReplicaDigests()>& digests);
     void life_ended(NodeId node);
+
+    // The memory of this node's replicas went wrong: that they differ is not the product's fault.
+    void damaged(NodeId node);
+
+    [[nodiscard]] bool any_damaged() const { return any_damaged_; }
 
     // The ring of the primary component that it takes part in, if it does.
     [[nodiscard]] std::optional<RingId> component_of(NodeId node) const;
@@ -53,12 +61,15 @@ private:
 
     void number_epoch(Surroundings& at, const HostStatus& status);
     void compare(Surroundings& at, const Seat& seat);
+    void look_for_lost_locks(Surroundings& at, const HostStatus& status) const;
     void look_for_second_holder(Surroundings& at, const std::string& name);
 
     std::map<NodeId, Seat> seats_; // of those who take part
     std::map<std::uint64_t, RingId> epochs_;
     std::map<std::pair<RingId, std::uint64_t>, Said> said_; // by ring and number of commands
     std::map<std::string, std::map<NodeId, std::string>> lock_holders_;
+    std::set<NodeId> damaged_; // and not seen equal since
+    bool any_damaged_ = false; // ever
 };
 
 } // namespace sim::records

@@ -89,7 +89,14 @@ void CommittedFiles::change(DatabaseId db, Version version, Content content, boo
 }
 
 void CommittedFiles::write_what_waits() {
-    if (ticket_ || waiting_.empty()) return;
+    if (ticket_ || begun_ || waiting_.empty()) return;
+    if (transaction_takes_ == Duration{}) return write();
+    begun_ = true;
+    agenda_.after(transaction_takes_, [this] { write(); });
+}
+
+void CommittedFiles::write() {
+    begun_ = false;
     under_way_ = std::exchange(waiting_, {});
     ticket_ = around_.persist(std::exchange(writes_, {}));
 }

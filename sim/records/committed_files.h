@@ -1,9 +1,11 @@
 // One machine's persistent databases: the files that local clients read, whole on the disk (the
 // machine's stable storage, which survives its processes), and the service's changes on their way
 // to it. Changes that queue up while the disk is busy share one transaction: after a crash it is
-// there or not.
+// there or not. A transaction may take its time before anything of it goes to the disk, while other
+// files are written.
 #pragma once
 
+#include "sim/records/agenda.h"
 #include "sim/records/database_judge.h"
 
 namespace sim::records {
@@ -12,8 +14,13 @@ class CommittedFiles {
 public:
     using Durable = std::function<void(DatabaseId, Version)>;
 
-    CommittedFiles(Surroundings& around, DatabaseJudge& judge, Durable durable)
-        : around_(around), judge_(judge), durable_(std::move(durable)) {}
+    CommittedFiles(Surroundings& around,
+                   Agenda& agenda,
+                   DatabaseJudge& judge,
+                   Duration transaction_takes,
+                   Durable durable)
+        : around_(around), agenda_(agenda), judge_(judge), transaction_takes_(transaction_takes),
+          durable_(std::move(durable)) {}
 
     struct Kept {
         DatabaseId id = 0;
@@ -51,13 +58,17 @@ private:
 
     void change(DatabaseId db, Version version, Content content, bool is_new);
     void write_what_waits();
+    void write();
 
     Surroundings& around_;
+    Agenda& agenda_;
     DatabaseJudge& judge_;
+    Duration transaction_takes_;
     Durable durable_;
     std::map<DatabaseId, File> files_;
     std::vector<Change> waiting_, under_way_;
     std::vector<sim::Write> writes_; // of those that wait
+    bool begun_ = false;             // the transaction that will take what waits
     std::optional<Ticket> ticket_;   // of what is under way
 };
 

@@ -52,6 +52,29 @@ bool DatabaseJudge::grows_from_trunk(const Tree& tree, ContentName content) {
     }
 }
 
+// The first that acts in a ring has been in the epoch before, or begins one; who loads the state
+// comes later.
+void DatabaseJudge::takes_part(NodeId node, const RingId& ring, bool active, bool begins) {
+    const auto known = eras_.find(ring);
+    if (known != eras_.end()) {
+        era_of_[node] = known->second;
+    } else if (active || begins) {
+        if (begins) era_of_[node] = ++last_era_;
+        eras_[ring] = era_of_[node];
+    }
+}
+
+void DatabaseJudge::keep_to_line(Surroundings& at, Tree& tree, const ContentName& content) const {
+    const auto era = era_of_.find(at.self().node);
+    if (era == era_of_.end()) return;
+    const auto [known, is_first] =
+        tree.lines.try_emplace({era->second, content.sequence}, content.digest);
+    if (!is_first && known->second != content.digest)
+        at.violated("one line", fmt::format("its content with sequence number {} is another than "
+                                            "that which a member decided on in this epoch",
+                                            content.sequence));
+}
+
 void DatabaseJudge::decided(Surroundings& at,
                             DatabaseId db,
                             const Content& before,
@@ -65,6 +88,7 @@ void DatabaseJudge::decided(Surroundings& at,
             at.violated("lost update",
                         fmt::format("sequence number {} follows {}", now.sequence, old.sequence));
     }
+    keep_to_line(at, tree, now);
     if (!grows_from_trunk(tree, now))
         at.violated("kept commits",
                     fmt::format("the content with sequence number {} lacks transactions that "

@@ -2,6 +2,8 @@
 //
 //   kept commits    What was acknowledged to a client is on the disk of every member of its
 //                   component, and every content that anybody follows later contains it, for ever.
+//   one line        While a volatile epoch lasts, members decide on one line of contents: what one
+//                   of them has shown to its clients, the others have or will have.
 //   lost update     A transaction changes what its client has read: counters rise one by one.
 //   refused         A transaction that was refused has no effect, and one that was not has one.
 //
@@ -52,9 +54,13 @@ public:
                  const Content& before,
                  const Content& after,
                  const std::vector<statedb::Write>& writes);
+    // Before what follows is decided. `begins`: with this ring's component, a new volatile epoch.
+    void takes_part(NodeId node, const RingId& ring, bool active, bool begins);
     void on_disk(NodeId node, DatabaseId db, const ContentName& content);
 
     void disk_lost(NodeId node) { disks_.erase(node); }
+
+    void life_ended(NodeId node) { era_of_.erase(node); }
 
     void acknowledged(Surroundings& at,
                       DatabaseId db,
@@ -68,14 +74,18 @@ public:
     [[nodiscard]] std::uint64_t commits() const { return commits_; }
 
 private:
+    using Era = std::uint64_t; // of a volatile epoch; 0: before the first
+
     struct Tree {
         std::map<ContentName, ContentName> parents;
         std::map<std::uint64_t, std::uint64_t> trunk; // digest by sequence number
         std::map<TransactionName, ContentName> made;  // the content after it
         std::map<ContentName, TransactionName> makers;
         std::set<TransactionName> refused;
+        std::map<std::pair<Era, std::uint64_t>, std::uint64_t> lines; // digest by sequence number
     };
 
+    void keep_to_line(Surroundings& at, Tree& tree, const ContentName& content) const;
     [[nodiscard]] bool on_disks_of(const std::vector<ProcessorId>& members,
                                    DatabaseId db,
                                    std::uint64_t sequence) const;
@@ -85,6 +95,9 @@ private:
     const Census& census_;
     std::map<DatabaseId, Tree> trees_;
     std::map<NodeId, std::map<DatabaseId, ContentName>> disks_;
+    std::map<RingId, Era> eras_;
+    std::map<NodeId, Era> era_of_;
+    Era last_era_ = 0;
     std::uint64_t commits_ = 0;
 };
 

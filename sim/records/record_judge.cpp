@@ -8,20 +8,99 @@ namespace sim::records {
 
 // -- the files
 
-void RecordJudge::copy_stored(NodeId node, const RecordName& record, Stamp stamp) {
-    stories_[record].copies[node] = stamp;
+void RecordJudge::copy_stored(Surroundings& at, const RecordName& record, Stamp stamp, bool owned) {
+    const NodeId node = at.self().node;
+    Story& story = stories_[record];
+    story.copies[node] = stamp;
+    if (stamp == story.latest.stamp) note_keeper(story, node);
+    if (!owned) {
+        story.owners.erase(node);
+        return;
+    }
+    story.owners.insert(node);
+    look_for_second_owner(at, record, story);
 }
 
 void RecordJudge::copy_erased(NodeId node, const RecordName& record) {
-    stories_[record].copies.erase(node);
+    Story& story = stories_[record];
+    story.copies.erase(node);
+    story.owners.erase(node);
+}
+
+void RecordJudge::frozen(Surroundings& at, bool is) {
+    frozen_[at.self().node] = is;
+    if (is) return;
+    for (const auto& [record, story] : stories_)
+        look_for_second_owner(at, record, story);
+}
+
+void RecordJudge::runs_again(Surroundings& at) {
+    if (still_.erase(at.self().node) == 0) return;
+    for (const auto& [record, story] : stories_)
+        look_for_second_owner(at, record, story);
 }
 
 void RecordJudge::life_ended(NodeId node) {
     for (auto& [record, story] : stories_) {
         story.copies.erase(node);
+        story.owners.erase(node);
+        story.keepers.erase(node);
         if (story.holder && story.holder->node == node) story.holder.reset();
     }
     frozen_.erase(node);
+    still_.erase(node);
+    away_.erase(node);
+}
+
+// -- owners
+
+bool RecordJudge::is_open(NodeId node) const {
+    const auto frozen = frozen_.find(node);
+    return frozen != frozen_.end() && !frozen->second && !still_.contains(node);
+}
+
+void RecordJudge::look_for_second_owner(Surroundings& at,
+                                        const RecordName& record,
+                                        const Story& story) {
+    const NodeId node = at.self().node;
+    if (!story.owners.contains(node) || !is_open(node)) return;
+    for (const NodeId other : story.owners)
+        if (other != node && is_open(other))
+            at.violated("one owner",
+                        fmt::format("record {} is its own, and node {}'s as well: clients of both "
+                                    "may work on it",
+                                    record.key, other));
+}
+
+// -- who has the latest write
+
+void RecordJudge::note_keeper(Story& story, NodeId node) {
+    if (!away_.contains(node)) story.keepers.insert(node);
+}
+
+void RecordJudge::component_tried(const RingId& ring, const std::vector<ProcessorId>& members) {
+    const auto is_member = [&](NodeId node) {
+        return std::ranges::find(members, node, &ProcessorId::node) != members.end();
+    };
+    for (const auto& [node, frozen] : frozen_)
+        if (!is_member(node)) away_[node] = std::max(away_[node], ring.seq);
+    for (auto& [record, story] : stories_)
+        std::erase_if(story.keepers, [&](NodeId node) { return !is_member(node); });
+}
+
+void RecordJudge::component_entered(NodeId node, const RingId& ring) {
+    const auto away = away_.find(node);
+    if (away != away_.end() && away->second < ring.seq) away_.erase(away);
+}
+
+void RecordJudge::loads_state(NodeId node) {
+    for (auto& [record, story] : stories_)
+        if (!story.owners.contains(node)) story.keepers.erase(node);
+}
+
+void RecordJudge::epoch_began() {
+    for (auto& [record, story] : stories_)
+        story.keepers.clear();
 }
 
 // -- holders
@@ -38,10 +117,24 @@ void RecordJudge::locked(Surroundings& at,
     story.holder = Holder{at.self().node, client};
     judge_reading(at, record, story, read);
     const bool same = read.stamp == story.latest.stamp;
-    if (same || (read.text.empty() && story.latest.text.empty())) return;
+    if (!same && !(read.text.empty() && story.latest.text.empty()))
+        lose_latest(at, record, story, read);
+}
+
+void RecordJudge::lose_latest(Surroundings& at,
+                              const RecordName& record,
+                              Story& story,
+                              const Datum& read) {
+    if (!story.keepers.empty())
+        at.violated("kept copy",
+                    fmt::format("record {} is read as \"{}\" (write {}): write {} is lost, though "
+                                "node {} had it and was never away",
+                                record.key, read.text, read.stamp, story.latest.stamp,
+                                *story.keepers.begin()));
     ++updates_lost_;
     story.lost.emplace_back(read.stamp, story.latest.stamp);
     story.latest = read;
+    note_keeper(story, at.self().node);
     changed(record, story);
 }
 
@@ -76,6 +169,7 @@ void RecordJudge::judge_reading(Surroundings& at,
 Datum RecordJudge::stored(const RecordName& record, std::string text) {
     Story& story = stories_.at(record);
     story.latest = {std::move(text), ++last_stamp_};
+    story.keepers.clear(); // the writer's file is told next
     changed(record, story);
     return story.latest;
 }

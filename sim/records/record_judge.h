@@ -1,9 +1,14 @@
 // Judges what clients see of volatile records, with eyes that see all machines at once.
 //
 //   one holder   At most one client of the whole cluster holds a record.
+//   one owner    At most one machine's clients may work on a record without asking: the one whose
+//                file calls it its own, and is open. A machine that stands still lets nobody work.
 //   newest copy  A holder reads what the last holder wrote; if that is gone with its owner, the
 //                newest copy that is left in the component: never an older one, never nothing while
 //                there is a copy (ctdb-behaviour.md 9, pain 5).
+//   kept copy    What was written is given up only with the machines that have it: while one of
+//                them was in every component that was tried since, it is found. (Of what a node
+//                does not own it gives up its copies when it has to load the state anew.)
 //   no return    What was once given up for lost stays lost: a holder has acted on its absence.
 //   peek         Who reads without holding reads what the record was at some moment of the reading.
 //
@@ -24,12 +29,26 @@ public:
     explicit RecordJudge(const Census& census) : census_(census) {}
 
     // -- the files
-    void copy_stored(NodeId node, const RecordName& record, Stamp stamp);
+    // `owned`: its header says that this machine's clients may use it.
+    void copy_stored(Surroundings& at, const RecordName& record, Stamp stamp, bool owned);
     void copy_erased(NodeId node, const RecordName& record);
 
-    void frozen(NodeId node, bool is) { frozen_[node] = is; }
+    void frozen(Surroundings& at, bool is);
+
+    // From here on nobody runs there, until the first timer fires again.
+    void stands_still(NodeId node) { still_.insert(node); }
+
+    void runs_again(Surroundings& at);
 
     void life_ended(NodeId node); // and its files are empty when the next one begins
+
+    // -- components
+    // These nodes may form a primary one: what others have need not be waited for any more.
+    void component_tried(const RingId& ring, const std::vector<ProcessorId>& members);
+    void component_entered(NodeId node, const RingId& ring);
+    void loads_state(NodeId node);
+    // Nobody has state any more: all volatile files are emptied.
+    void epoch_began();
 
     // -- clients that hold a record
     void locked(Surroundings& at,
@@ -60,6 +79,8 @@ private:
         Datum latest;                              // as everybody must see it
         std::vector<std::pair<Stamp, Stamp>> lost; // writes above the first, up to the second
         std::map<NodeId, Stamp> copies;
+        std::set<NodeId> owners;  // whose files say so
+        std::set<NodeId> keepers; // have had the latest write, and were never away since
     };
 
     struct Reading {
@@ -74,11 +95,17 @@ private:
                        const Story& story,
                        const Datum& read) const;
     void changed(const RecordName& record, const Story& story);
+    [[nodiscard]] bool is_open(NodeId node) const;
+    void look_for_second_owner(Surroundings& at, const RecordName& record, const Story& story);
+    void note_keeper(Story& story, NodeId node);
+    void lose_latest(Surroundings& at, const RecordName& record, Story& story, const Datum& read);
     static void note_possible(Reading& reading, const Datum& latest);
 
     const Census& census_;
     std::map<RecordName, Story> stories_;
     std::map<NodeId, bool> frozen_;
+    std::set<NodeId> still_;
+    std::map<NodeId, std::uint64_t> away_; // which ring was tried without it: its number
     std::map<Peek, Reading> peeks_;
     Peek last_peek_ = 0;
     Stamp last_stamp_ = 0;

@@ -10,11 +10,17 @@ namespace {
 constexpr Duration turn_max = 10ms;
 // Until a record that is empty is looked at again, and taken away everywhere if it still is.
 constexpr Duration vacuum_delay = 60ms;
+// What was done under a chain's lock is known to the daemon a little later: its helper says so.
+constexpr Duration helper_takes = 200us;
 
 } // namespace
 
-RecordMachine::RecordMachine(NodeId node, Agenda& agenda, RecordJudge& judge, AskRecords ask)
-    : node_(node), agenda_(agenda), judge_(judge), ask_(std::move(ask)) {}
+RecordMachine::RecordMachine(Surroundings& around,
+                             Agenda& agenda,
+                             RecordJudge& judge,
+                             AskRecords ask)
+    : around_(around), node_(around.self().node), agenda_(agenda), judge_(judge),
+      ask_(std::move(ask)) {}
 
 // -- files
 
@@ -28,7 +34,7 @@ void RecordMachine::open(DatabaseId db) {
                 file->go_on();
         });
     };
-    files_[db] = std::make_unique<VolatileFile>(db, node_, judge_, wake);
+    files_[db] = std::make_unique<VolatileFile>(db, around_, judge_, wake);
     shut_files();
 }
 
@@ -47,7 +53,7 @@ void RecordMachine::shut_files() {
     for (const auto& [db, file] : files_)
         file->shut(frozen_ || leaving_);
     // What a file keeps until its barrier has passed is given up already: nobody can get at it.
-    judge_.frozen(node_, frozen_ || leaving_ || files_to_reconcile_ > 0);
+    judge_.frozen(around_, frozen_ || leaving_ || files_to_reconcile_ > 0);
 }
 
 void RecordMachine::shut_for_good() {
@@ -57,6 +63,11 @@ void RecordMachine::shut_for_good() {
 
 bool RecordMachine::occupied() const {
     return std::ranges::any_of(files_, [](const auto& file) { return file.second->occupied(); });
+}
+
+void RecordMachine::each_wanted(const std::function<void(const RecordName&)>& tell) const {
+    for (const auto& [record, waiters] : waiters_)
+        tell(record);
 }
 
 // -- clients' calls
@@ -147,9 +158,11 @@ void RecordMachine::on(TakeOver effect) {
 
 void RecordMachine::on(const GiveAway& effect) {
     turns_.erase(effect.record);
-    const auto tell = [this, effect](std::optional<Bytes> data) {
-        ask_([&](Records& records, Outbox& out) {
-            records.handed_off(effect.record, effect.grant, std::move(data), out);
+    const auto tell = [this, effect](const std::optional<Bytes>& data) {
+        agenda_.after(helper_takes, [this, effect, data] {
+            ask_([&](Records& records, Outbox& out) {
+                records.handed_off(effect.record, effect.grant, data, out);
+            });
         });
     };
     VolatileFile* const file = find(effect.record.db);
@@ -167,8 +180,10 @@ void RecordMachine::on(const GiveAway& effect) {
 
 void RecordMachine::on(const Retire& effect) {
     const auto tell = [this, effect](bool was_empty) {
-        ask_([&](Records& records, Outbox& out) {
-            records.retired(effect.record, effect.grant, was_empty, out);
+        agenda_.after(helper_takes, [this, effect, was_empty] {
+            ask_([&](Records& records, Outbox& out) {
+                records.retired(effect.record, effect.grant, was_empty, out);
+            });
         });
     };
     VolatileFile* const file = find(effect.record.db);
@@ -314,10 +329,11 @@ void RecordMachine::reconcile(DatabaseId db,
         std::vector<RecordName> missing;
         for (const auto& [record, grant, is_ours] : kept) {
             const FileRecord* const here = file->find(record.key);
-            if (here == nullptr || here->rsn != grant)
-                missing.push_back(record);
-            else
-                survivors[record.key] = {grant, is_ours ? node_ : NodeId{0}, here->data};
+            const bool current = here != nullptr && here->rsn == grant;
+            if (!current) missing.push_back(record);
+            if (here != nullptr)
+                survivors[record.key] = {here->rsn, is_ours && current ? node_ : NodeId{0},
+                                         here->data};
         }
         file->wipe();
         for (auto& [key, record] : survivors)

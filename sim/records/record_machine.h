@@ -20,7 +20,7 @@ class RecordMachine {
 public:
     using Call = std::uint64_t;
 
-    RecordMachine(NodeId node, Agenda& agenda, RecordJudge& judge, AskRecords ask);
+    RecordMachine(Surroundings& around, Agenda& agenda, RecordJudge& judge, AskRecords ask);
 
     void open(DatabaseId db);
     void close(DatabaseId db);
@@ -41,6 +41,9 @@ public:
     // No client enters a file any more: this daemon is about to leave.
     void shut_for_good();
     [[nodiscard]] bool occupied() const;
+
+    // Records that local clients wait for.
+    void each_wanted(const std::function<void(const RecordName&)>& tell) const;
 
 private:
     struct Waiter {
@@ -79,6 +82,7 @@ private:
     void look_at_candidate(const RecordName& record);
     void shut_files();
 
+    Surroundings& around_;
     NodeId node_;
     Agenda& agenda_;
     RecordJudge& judge_;

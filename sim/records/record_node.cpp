@@ -1,7 +1,11 @@
 #include "sim/records/record_node.h"
 
+#include "statedb/locks_codec.h"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+
+#include <algorithm>
 
 namespace sim::records {
 
@@ -28,12 +32,14 @@ RecordNode::RecordNode(Surroundings& around,
                                            .notice_period = plan.notice_period}),
       messages_(around.self()), services_{&locks_, &databases_, &records_, &messages_},
       agenda_(around, agenda_timer),
-      machine_(around.self().node,
+      machine_(around,
                agenda_,
                judges.records,
                [this](const auto& ask) { request([&](Outbox& out) { ask(records_, out); }); }),
       committed_(around,
+                 agenda_,
                  judges.databases,
+                 plan.transaction_takes,
                  [this](DatabaseId db, Version version) {
                      request([&](Outbox& out) { databases_.durable(db, version, out); });
                  }),
@@ -44,6 +50,7 @@ RecordNode::RecordNode(Surroundings& around,
 RecordNode::~RecordNode() {
     alive_.erase(this);
     judges_.records.life_ended(around_.self().node);
+    judges_.databases.life_ended(around_.self().node);
     judges_.census.life_ended(around_.self().node);
 }
 
@@ -86,6 +93,7 @@ void RecordNode::on_delivered(const Delivery& message) {
     if (!stopped_) around_.consumed(std::exchange(unconsumed_, 0));
     host_->deliver(around_.now(), message);
     settle();
+    watch_queues();
 }
 
 void RecordNode::on_interrupted(membership::JoinReason) {
@@ -110,11 +118,15 @@ void RecordNode::stop_consuming(bool stop) {
 // The host's timer has the lower number: what is due for it comes before what clients do, as it
 // must when the machine has stood still.
 void RecordNode::on_timer(TimerId timer) {
-    if (timer == host_timer)
+    if (timer == host_timer) {
         host_->tick(around_.now());
-    else
+        settle();
+        judges_.records.runs_again(around_);
+    } else {
+        judges_.records.runs_again(around_);
         agenda_.keep();
-    settle();
+        settle();
+    }
 }
 
 void RecordNode::on_persisted(Ticket ticket) {
@@ -127,7 +139,10 @@ void RecordNode::on_persisted(Ticket ticket) {
     settle();
 }
 
-void RecordNode::on_pause() { clients_.finish_holds(); }
+void RecordNode::on_pause() {
+    clients_.finish_holds();
+    judges_.records.stands_still(around_.self().node);
+}
 
 // The ring may only be told a history that is on the disk.
 void RecordNode::store_history() {
@@ -151,7 +166,10 @@ void RecordNode::settle() {
     if (const auto status = host_->status(); status.phase == HostPhase::active)
         component_ = status.members;
     if (const auto deadline = host_->deadline()) around_.set_timer(host_timer, *deadline);
-    if (const auto alarm = host_->take_alarm()) around_.violated("equal replicas", *alarm);
+    while (const auto alarm = host_->take_alarm()) {
+        if (!judges_.census.any_damaged()) around_.violated("equal replicas", *alarm);
+        around_.narrate(*alarm);
+    }
 }
 
 // The databases first: a record may be in one that was attached by the same delivery.
@@ -162,8 +180,10 @@ bool RecordNode::perform_effects() {
         for (auto& effect : effects)
             how(std::move(effect));
     };
+    std::vector<RecordEffect> of_records = records_.take_effects();
+    note_epoch(of_records);
     perform_all(databases_.take_effects(), [this](auto&& effect) { perform(std::move(effect)); });
-    perform_all(records_.take_effects(),
+    perform_all(std::move(of_records),
                 [this](auto&& effect) { machine_.perform(std::move(effect)); });
     perform_all(locks_.take_effects(), [this](auto&& effect) { perform(effect); });
     perform_all(messages_.take_effects(), [this](auto&& effect) { perform(effect); });
@@ -182,9 +202,40 @@ void RecordNode::submit_what_waits() {
 }
 
 void RecordNode::report() {
-    judges_.census.seen(around_, host_->status(), [this] {
+    const HostStatus status = host_->status();
+    judges_.census.seen(around_, status, [this] {
         return ReplicaDigests{locks_.digest(), databases_.digest(), records_.digest()};
     });
+    const bool may_act = status.phase != HostPhase::waiting && status.phase != HostPhase::no_quorum;
+    if (may_act && std::exchange(tried_, status.ring) != status.ring)
+        judges_.records.component_tried(status.ring, status.members);
+    if (status.phase == HostPhase::syncing) judges_.records.loads_state(around_.self().node);
+    if (status.phase == HostPhase::active && std::exchange(entered_, status.ring) != status.ring) {
+        around_.formed();
+        judges_.records.component_entered(around_.self().node, status.ring);
+        judges_.databases.takes_part(around_.self().node, status.ring, true, false);
+    }
+}
+
+void RecordNode::note_epoch(const std::vector<RecordEffect>& effects) {
+    const bool begins = std::ranges::any_of(effects, [](const RecordEffect& effect) {
+        const auto* const wipe = std::get_if<Wipe>(&effect);
+        return wipe != nullptr && !wipe->db;
+    });
+    const HostStatus status = host_->status();
+    judges_.databases.takes_part(around_.self().node, status.ring,
+                                 status.phase == HostPhase::active, begins);
+    if (begins) judges_.records.epoch_began();
+}
+
+void RecordNode::watch_queues() {
+    const HostStatus status = host_->status();
+    std::map<RecordName, QueueWatch::Queue> queues;
+    if (status.phase == HostPhase::active)
+        machine_.each_wanted([&](const RecordName& record) {
+            if (auto known = records_.find(record)) queues[record] = std::move(known->waiting);
+        });
+    queue_watch_.look(around_, status.ring, queues);
 }
 
 // -- leaving
@@ -344,6 +395,19 @@ std::string RecordNode::whereabouts(const RecordName& record) const {
 
 // -- the end
 
+// One replica believes in a claim that nobody has made.
+void RecordNode::diverge() {
+    const HostStatus status = host_->status();
+    if (status.phase != HostPhase::active) return;
+    judges_.census.damaged(around_.self().node);
+    request([&](Outbox& out) {
+        locks_.apply({.sender = status.members.front(),
+                      .index = status.applied,
+                      .payload = encode(LockCommand{"a lock that nobody knows", 0, false})},
+                     out);
+    });
+}
+
 void RecordNode::wind_down() { clients_.wind_down(); }
 
 // Where a node is missing there may be reasons to wait for it: for a quorum, for the notice of
@@ -354,6 +418,9 @@ std::optional<std::string> RecordNode::unfinished() const {
     if (status.phase != HostPhase::active)
         return all_here ? std::optional("no primary component formed: " + status.quorum)
                         : std::nullopt;
+    const bool content_awaited =
+        std::ranges::any_of(databases_.databases(), [](const auto& one) { return !one.settled; });
+    if (content_awaited && !all_here) return std::nullopt;
     return clients_.waiting();
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "sim/records/clients.h"
+#include "sim/records/queue_watch.h"
 #include "statedb/messages.h"
 
 namespace sim::records {
@@ -31,6 +32,7 @@ public:
     [[nodiscard]] bool leaves_at_once() override;
     void say(std::uint32_t count, std::size_t size, Service service) override;
     void stop_consuming(bool stop) override;
+    void diverge() override;
     void wind_down() override;
     [[nodiscard]] std::optional<std::string> unfinished() const override;
 
@@ -63,6 +65,8 @@ private:
     void submit_what_waits();
     void go_on_leaving();
     void report();
+    void note_epoch(const std::vector<RecordEffect>& effects);
+    void watch_queues();
 
     template <class Request>
     void request(Request&& what) {
@@ -89,6 +93,8 @@ private:
 
     bool settling_ = false;
     std::vector<ProcessorId> component_; // that we took part in, before what happens now
+    RingId tried_, entered_;             // for the judges: that may act, and that we act in
+    QueueWatch queue_watch_;
     bool no_room_ = false;
     bool leaving_ = false, left_ = false;
     bool stopped_ = false;

@@ -27,8 +27,9 @@ public:
     using Work = std::function<void()>;
 
     // `wake`: call go_on() soon, from outside of any client.
-    VolatileFile(DatabaseId db, NodeId node, RecordJudge& judge, Work wake)
-        : db_(db), node_(node), judge_(judge), wake_(std::move(wake)) {}
+    VolatileFile(DatabaseId db, Surroundings& around, RecordJudge& judge, Work wake)
+        : db_(db), node_(around.self().node), around_(around), judge_(judge),
+          wake_(std::move(wake)) {}
 
     // -- clients: `inside` is called when the chain is theirs, which may be at once
     void enter(const std::string& key, Work inside);
@@ -71,6 +72,7 @@ private:
 
     DatabaseId db_;
     NodeId node_;
+    Surroundings& around_;
     RecordJudge& judge_;
     Work wake_;
     std::map<std::string, FileRecord> records_;

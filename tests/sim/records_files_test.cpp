@@ -1,5 +1,6 @@
 // The simulated TDB file keeps a real one's rules: they are what the record service builds upon.
 #include "sim/records/volatile_file.h"
+#include "tests/sim/bystander.h"
 
 #include <doctest/doctest.h>
 
@@ -12,7 +13,8 @@ struct Desk {
     Census census;
     RecordJudge judge{census};
     bool woken = false;
-    VolatileFile file{7, 1, judge, [this] { woken = true; }};
+    Bystander machine{1};
+    VolatileFile file{7, machine, judge, [this] { woken = true; }};
     std::string story;
 
     Desk() { file.shut(false); }
