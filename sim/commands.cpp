@@ -290,8 +290,8 @@ int hunt_mutants(const Command& command) {
     const Seeds seeds = parse_seeds(command.seeds);
     int code = kept;
     std::size_t hunted = 0, survivors = 0, not_hunted = 0;
-    fmt::print("{:30} {:12} {:34} {:>6}  {}\n", "mutant", "caught by", "in", "runs",
-               "what is broken");
+    constexpr auto row = "{:32} {:14} {:48} {:>6} {:>7}  {}\n";
+    fmt::print(row, "mutant", "caught by", "in", "runs", "seconds", "what is broken");
     for (const auto& known : all_mutants) {
         if (known.mutant == Mutant::none) continue;
         if (!command.mutant.empty() && known.name != command.mutant) continue;
@@ -306,10 +306,9 @@ int hunt_mutants(const Command& command) {
         ++hunted;
         const bool survived = caught.property.empty();
         survivors += survived ? 1 : 0;
-        fmt::print("{:30} {:12} {:34} {:>6}  {}\n", known.name,
-                   survived ? "SURVIVED" : caught.property,
+        fmt::print(row, known.name, survived ? "SURVIVED" : caught.property,
                    survived ? "" : fmt::format("{} seed {}", caught.scenario, caught.seed),
-                   caught.runs, known.breaks);
+                   caught.runs, fmt::format("{:.1f}", caught.seconds), known.breaks);
         std::fflush(stdout);
         if (survived) code = violated;
     }

@@ -19,6 +19,7 @@ struct Caught {
     std::string scenario;
     std::uint64_t seed = 0;
     std::uint64_t runs = 0; // until then
+    double seconds = 0;
 };
 
 #ifdef TOTEM_MUTANTS
