@@ -108,6 +108,9 @@ public:
 
     [[nodiscard]] bool frozen() const { return frozen_; }
 
+    // The files may say what is true no more: somebody else may have what they call ours.
+    [[nodiscard]] bool cut_off() const { return cut_off_; }
+
     // Clients are kept out of every file.
     [[nodiscard]] bool all_shut() const;
 

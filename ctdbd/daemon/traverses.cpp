@@ -105,7 +105,8 @@ void Traverses::start(std::uint64_t id) {
     const statedb::Grant newer_than = ours.begun && *ours.begun <= newest ? *ours.begun : 0;
     ours.begun = ours.begun.value_or(newest);
     ours.again = false;
-    std::vector<Pnn> nodes = daemon_.nodes.destinations(protocol::pnn::broadcast_active);
+    // Those that are stopped or banned, too: what they own is theirs until somebody asks for it.
+    std::vector<Pnn> nodes = daemon_.nodes.destinations(protocol::pnn::broadcast_connected);
     ours.awaited = {nodes.begin(), nodes.end()};
     if (ours.awaited.empty()) {
         end(id);
@@ -212,6 +213,12 @@ void Traverses::arrived(Pnn from, const TraverseStop& stop) { scans_.erase({from
 void Traverses::continue_scan(const ScanName& name) {
     const auto found = scans_.find(name);
     if (found == scans_.end()) return;
+    if (daemon_.records.cut_off()) { // until the files agree with the others again
+        after(loop_, before_trying_again, [this, name, alive = alive_] {
+            if (*alive) continue_scan(name);
+        });
+        return;
+    }
     Scan& scan = found->second;
     TraverseRecords piece{.id = scan.id, .records = {}, .last = false};
     VolatileFile* const file = daemon_.records.find(scan.db);

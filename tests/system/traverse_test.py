@@ -95,6 +95,17 @@ class Traverse(story.Story):
             found, _ = self.read(client)
         self.assertEqual(set(found), set(keys))
 
+    def test_what_a_stopped_node_owns_is_seen(self):
+        keys = [b"key %04d" % number for number in range(30)]
+        for node in self.cluster:
+            self.write(node, keys[node.pnn::3], b"value")
+        self.cluster[2].must("stop")
+        with self.cluster[0].client() as client:
+            self.begin(client)
+            found, _ = self.read(client)
+        self.cluster[2].must("continue")
+        self.assertEqual(set(found), set(keys))
+
     def test_a_large_persistent_database_is_not_copied_for_who_does_not_read(self):
         name = f"p.{self.database}"
         self.cluster[0].must("attach", name, "persistent")
