@@ -170,6 +170,7 @@ TEST_CASE("an owner whose copy is older than the state it loads offers it: it ma
     world.order.form({a, c, d}); // nobody waits any more
     // Its hand-off, which leaves the record where it was, is ordered without a.
     world.order.members = {c, d};
+    world.order[a].full = false;
     world.order.order_next(a);
     world.order.form({a, c, d});
     world.settle();
