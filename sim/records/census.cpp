@@ -22,6 +22,7 @@ void Census::seen(Surroundings& at,
                   const HostStatus& status,
                   const std::function<ReplicaDigests()>& digests) {
     const NodeId node = at.self().node;
+    follow(node, status);
     if (status.phase != HostPhase::active) {
         seats_.erase(node);
         look_for_lost_locks(at, status);
@@ -38,6 +39,12 @@ void Census::seen(Surroundings& at,
         if (holders.contains(node)) look_for_second_holder(at, name);
 }
 
+void Census::follow(NodeId node, const HostStatus& status) {
+    Stay& stay = stays_[node];
+    if (stay.ring == status.ring) return;
+    stay = {status.ring, epochs_.empty() ? 0 : epochs_.rbegin()->first};
+}
+
 void Census::number_epoch(Surroundings& at, const HostStatus& status) {
     const auto known = epochs_.find(status.epoch);
     if (known != epochs_.end()) {
@@ -47,11 +54,12 @@ void Census::number_epoch(Surroundings& at, const HostStatus& status) {
                                     ring_name(known->second), ring_name(status.ring)));
         return;
     }
-    if (!epochs_.empty() && epochs_.rbegin()->first > status.epoch)
+    const std::uint64_t before = stays_.at(at.self().node).greatest_before;
+    if (before > status.epoch)
         at.violated("one primary",
                     fmt::format("epoch {} forms on ring {} after epoch {} formed on ring {}",
-                                status.epoch, ring_name(status.ring), epochs_.rbegin()->first,
-                                ring_name(epochs_.rbegin()->second)));
+                                status.epoch, ring_name(status.ring), before,
+                                ring_name(epochs_.at(before))));
     epochs_.emplace(status.epoch, status.ring);
 }
 
@@ -78,6 +86,7 @@ void Census::damaged(NodeId node) {
 
 void Census::life_ended(NodeId node) {
     seats_.erase(node);
+    stays_.erase(node);
     damaged_.erase(node);
     for (auto& [name, holders] : lock_holders_)
         holders.erase(node);

@@ -1,8 +1,11 @@
 // Who is in which primary component, seen with eyes that see all nodes at once; and whether their
 // replicas say the same. The world's, not any process's: it outlives them all.
 //
-//   one primary     An epoch belongs to one ring, and epochs come in their order: when a component
-//                   forms, none of a later or equal epoch has formed elsewhere before.
+//   one primary     An epoch belongs to one ring, and epochs come in their order: who comes to a
+//   ring
+//                   after a component of a later epoch has formed elsewhere does not form one. (Who
+//                   was there before may have stood still, and form it late: the others counted it
+//                   as formed.)
 //   equal replicas  Members of a component that have applied the same commands have equal digests.
 //                   One that was damaged on purpose is found, and has loaded the state by the end.
 //   one queue       At most one claimant in a component believes that it has a named lock, and
@@ -59,12 +62,19 @@ private:
         ReplicaDigests digests{};
     };
 
+    struct Stay { // in a ring
+        RingId ring;
+        std::uint64_t greatest_before = 0; // epoch that had formed anywhere when the node came
+    };
+
+    void follow(NodeId node, const HostStatus& status);
     void number_epoch(Surroundings& at, const HostStatus& status);
     void compare(Surroundings& at, const Seat& seat);
     void look_for_lost_locks(Surroundings& at, const HostStatus& status) const;
     void look_for_second_holder(Surroundings& at, const std::string& name);
 
     std::map<NodeId, Seat> seats_; // of those who take part
+    std::map<NodeId, Stay> stays_;
     std::map<std::uint64_t, RingId> epochs_;
     std::map<std::pair<RingId, std::uint64_t>, Said> said_; // by ring and number of commands
     std::map<std::string, std::map<NodeId, std::string>> lock_holders_;

@@ -91,6 +91,7 @@ class Player:
     def plain(self, text, rules=()):
         network = self.cluster.address(0).rsplit(".", 1)[0]
         text = text.replace(str(self.cluster.directory), "<dir>").replace(network, "<net>")
+        text = re.sub(r"(<net>\.\d+) +", r"\1 ", text)  # padded to a column: one network's name may be longer
         for node in self.cluster.nodes:
             text = text.replace(str(self.cluster.pid(node)), f"<pid {node}>")
         for pattern, word in [*TEXT_RULES, *rules]:
