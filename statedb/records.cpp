@@ -227,6 +227,9 @@ void Records::State::settle(const Directory::Granted& granted, Outbox& out) {
     } else {
         pursue(granted.record, out);
     }
+    // Who was asked under the former grant may come to look for it only now, and find the new one.
+    for (auto& [ticket, read] : reads)
+        if (read.record == granted.record) read.asked = nobody;
     read_again(granted.record, out);
     tidy(granted.record);
 }

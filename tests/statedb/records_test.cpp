@@ -257,6 +257,23 @@ TEST_CASE("a record that is being given away can still be read where it is") {
     CHECK(world.machines[c].answers[0].data.view() == "seen");
 }
 
+TEST_CASE("a read is asked again when the owner comes to look only after a new grant") {
+    RecordWorld world = three();
+    world.give(a, record, "seen");
+    world.records(c).read(record, 5, world.order[c]);
+    world.order.order_next(c);
+    // A client of a holds the chain, so a cannot look yet; meanwhile the record goes to b.
+    const std::vector<RecordEffect> waiting = world.records(a).take_effects();
+    REQUIRE(waiting.size() == 1);
+    world.want(b, record);
+    world.settle();
+    CHECK(users(world) == std::vector{b});
+    world.records(a).read_local(std::get<ReadLocal>(waiting[0]), std::nullopt, world.order[a]);
+    world.settle();
+    REQUIRE(world.machines[c].answers.size() == 1);
+    CHECK(world.machines[c].answers[0].data.view() == "seen");
+}
+
 // -- vacuum
 
 TEST_CASE("vacuuming removes an empty record everywhere, and what comes after is fresh") {
