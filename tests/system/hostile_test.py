@@ -68,8 +68,9 @@ def framed(data):
     return struct.pack("<I", len(data)) + data[4:]
 
 
-# A client may give these orders, and they are obeyed as they should be: log level, shutdown, tunables, roles, disable.
-orders = (8, 36, 48, 104, 105, 157)
+# A client may give these orders, and they are obeyed as they should be: log level, recovery mode, shutdown, tunables, flags, stop,
+# roles, ban, disable.
+orders = (8, 16, 36, 48, 52, 101, 104, 105, 109, 157)
 
 
 def is_an_order(data):
