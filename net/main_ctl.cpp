@@ -2,17 +2,15 @@
 #include "net/control_client.h"
 #include "net/control_metrics.h"
 #include "net/control_text.h"
+#include "net/file.h"
 
 #include <CLI/CLI.hpp>
 #include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
-#include <cerrno>
 #include <chrono>
 #include <cstdio>
-#include <cstring>
 #include <poll.h>
-#include <stdexcept>
 #include <termios.h>
 #include <unistd.h>
 
@@ -26,17 +24,10 @@ json::object ask(net::ControlClient& daemon, const char* verb) {
     return daemon.next();
 }
 
-// Readers of a metrics file must never see half of it.
-void replace_file(const std::string& path, const std::string& text) {
-    const std::string beside = path + ".new";
-    const auto fail = [&] {
-        throw std::runtime_error(fmt::format("{}: {}", beside, std::strerror(errno)));
-    };
-    std::FILE* file = std::fopen(beside.c_str(), "w");
-    if (file == nullptr) fail();
-    const bool written = std::fputs(text.c_str(), file) >= 0;
-    if (std::fclose(file) != 0 || !written || std::rename(beside.c_str(), path.c_str()) != 0)
-        fail();
+// Readers of the file never see half of it; whoever collects metrics may read it.
+void write_metrics(const std::string& path, const std::string& text) {
+    net::durable_write(path, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()},
+                       0644);
 }
 
 // A terminal that gives us each key at once, and is as before when we end.
@@ -116,7 +107,7 @@ int run(int argc, char** argv) {
     }
     const json::object answer = ask(daemon, *locks ? "locks" : "status");
     if (*metrics && !out.empty())
-        replace_file(out, net::describe_metrics(answer));
+        write_metrics(out, net::describe_metrics(answer));
     else if (*metrics)
         fmt::print("{}", net::describe_metrics(answer));
     else if (as_json)
