@@ -8,6 +8,7 @@
 #include <csignal>
 #include <poll.h>
 #include <sstream>
+#include <string_view>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <system_error>
@@ -23,12 +24,20 @@ using namespace std::chrono_literals;
 constexpr std::size_t report_size_max = 64 * 1024;
 constexpr auto restart_pause = 1s;
 constexpr int beats_in_a_silence = 8;
+// A script that was at work when the daemon died may put an address back: shorter than a daemon
+// that is started again takes until it may have one.
+constexpr auto scripts_linger = 1s;
+constexpr auto look_again = 20ms;
+constexpr int copies = 3; // of the obituary
+constexpr auto copy_pause = 5ms;
+
+constexpr std::string_view will_opening = "will";
 
 } // namespace
 
-std::string held_text(std::chrono::milliseconds silence_max, std::span<const HeldAddress> held) {
-    std::string text = fmt::format("{}\n", silence_max.count());
-    for (const HeldAddress& address : held)
+std::string encode(const HeldReport& report) {
+    std::string text = fmt::format("{} {:d}\n", report.silence_max.count(), report.settled);
+    for (const HeldAddress& address : report.held)
         text += fmt::format("{} {} {}\n", address.ip.to_string(), address.mask_bits, address.iface);
     return text;
 }
@@ -37,7 +46,7 @@ std::optional<HeldReport> parse_held(const std::string& text) {
     std::istringstream in(text);
     HeldReport report;
     std::chrono::milliseconds::rep silence = 0;
-    if (!(in >> silence) || silence <= 0) return std::nullopt;
+    if (!(in >> silence >> report.settled) || silence <= 0) return std::nullopt;
     report.silence_max = std::chrono::milliseconds(silence);
     std::string ip, iface;
     for (std::uint32_t mask = 0; in >> ip >> mask >> iface;) {
@@ -49,7 +58,64 @@ std::optional<HeldReport> parse_held(const std::string& text) {
     return report;
 }
 
+std::string encode(const Will& will) {
+    std::string text = fmt::format("{}\n{}\n", will_opening, will.obituary);
+    for (const auto& heir : will.heirs)
+        text += fmt::format("{} {}\n", heir.address().to_string(), heir.port());
+    return text;
+}
+
+std::optional<Will> parse_will(const std::string& text) {
+    std::istringstream in(text);
+    std::string line, ip;
+    Will will;
+    if (!std::getline(in, line) || line != will_opening || !std::getline(in, will.obituary))
+        return std::nullopt;
+    for (std::uint16_t port = 0; in >> ip >> port;) {
+        boost::system::error_code error;
+        const auto address = boost::asio::ip::make_address(ip, error);
+        if (error) return std::nullopt;
+        will.heirs.emplace_back(address, port);
+    }
+    return will;
+}
+
 // -- the guard
+
+namespace {
+
+void pause(std::chrono::milliseconds time) { poll(nullptr, 0, static_cast<int>(time.count())); }
+
+void take_all_off(const HeldReport& known) {
+    for (const HeldAddress& address : known.held)
+        take_off(address);
+}
+
+void execute(const Will& will) {
+    boost::asio::io_context loop;
+    for (int copy = 0; copy < copies; ++copy) {
+        if (copy > 0) pause(copy_pause);
+        for (const auto& heir : will.heirs) {
+            boost::system::error_code ignored; // the others wait for who does not tell them
+            boost::asio::ip::udp::socket socket(loop);
+            socket.open(heir.protocol(), ignored);
+            socket.send_to(boost::asio::buffer(will.obituary), heir, 0, ignored);
+        }
+    }
+}
+
+// The daemon is dead.
+void bury(const HeldReport& known, const Will& will) {
+    take_all_off(known);
+    if (known.settled) return execute(will);
+    const auto end = std::chrono::steady_clock::now() + scripts_linger;
+    while (std::chrono::steady_clock::now() < end) {
+        pause(look_again);
+        take_all_off(known);
+    }
+}
+
+} // namespace
 
 int guard_addresses() {
     prctl(PR_SET_NAME, "ctdbd-guard");
@@ -58,28 +124,29 @@ int guard_addresses() {
         signal(number, SIG_IGN);
     constexpr int socket = extra_descriptor_in_child;
     HeldReport known;
+    Will will;
     std::string buffer(report_size_max, '\0');
-    const auto take_all_off = [&known] {
-        for (const HeldAddress& address : std::exchange(known.held, {}))
-            take_off(address);
-    };
     while (true) {
         pollfd wait{.fd = socket, .events = POLLIN, .revents = 0};
         const int limit = known.held.empty() ? -1 : static_cast<int>(known.silence_max.count());
         const int ready = poll(&wait, 1, limit);
         if (ready < 0 && errno == EINTR) continue;
         if (ready == 0) {
-            take_all_off();
+            take_all_off(known);
+            known.held.clear();
             static_cast<void>(send(socket, "d", 1, MSG_DONTWAIT | MSG_NOSIGNAL));
             continue;
         }
         const ssize_t size = recv(socket, buffer.data(), buffer.size(), 0);
         if (size < 0 && errno == EINTR) continue;
         if (size <= 0) break;
-        if (auto report = parse_held(buffer.substr(0, static_cast<std::size_t>(size))))
+        const std::string text = buffer.substr(0, static_cast<std::size_t>(size));
+        if (auto report = parse_held(text))
             known = std::move(*report);
+        else if (auto last_will = parse_will(text))
+            will = std::move(*last_will);
     }
-    take_all_off();
+    bury(known, will);
     return 0;
 }
 
@@ -88,8 +155,9 @@ int guard_addresses() {
 AddressGuard::AddressGuard(boost::asio::io_context& loop,
                            std::chrono::milliseconds silence_max,
                            std::function<void()> dropped)
-    : loop_(loop), silence_max_(silence_max), dropped_(std::move(dropped)), socket_(loop),
-      beat_timer_(loop), restart_timer_(loop) {
+    : loop_(loop), dropped_(std::move(dropped)), socket_(loop), beat_timer_(loop),
+      restart_timer_(loop) {
+    report_.silence_max = silence_max;
     launch();
 }
 
@@ -121,26 +189,32 @@ void AddressGuard::launch() {
     }
     close(ends[1]);
     listen();
-    tell();
+    tell(encode(report_));
+    tell(encode(will_));
 }
 
-void AddressGuard::hold(std::vector<HeldAddress> held) {
-    const bool was_idle = held_.empty();
-    held_ = std::move(held);
-    tell();
-    if (was_idle && !held_.empty()) beat();
+void AddressGuard::hold(std::vector<HeldAddress> held, bool settled) {
+    const bool was_idle = report_.held.empty();
+    report_.held = std::move(held);
+    report_.settled = settled;
+    tell(encode(report_));
+    if (was_idle && !report_.held.empty()) beat();
 }
 
-void AddressGuard::tell() {
-    const std::string text = held_text(silence_max_, held_);
+void AddressGuard::bequeath(Will will) {
+    will_ = std::move(will);
+    tell(encode(will_));
+}
+
+void AddressGuard::tell(const std::string& text) {
     static_cast<void>(
         send(socket_.native_handle(), text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL));
 }
 
 void AddressGuard::beat() {
-    if (held_.empty()) return;
-    tell();
-    beat_timer_.expires_after(silence_max_ / beats_in_a_silence);
+    if (report_.held.empty()) return;
+    tell(encode(report_));
+    beat_timer_.expires_after(report_.silence_max / beats_in_a_silence);
     beat_timer_.async_wait([this, alive = alive_](const boost::system::error_code& error) {
         if (!error && *alive) beat();
     });

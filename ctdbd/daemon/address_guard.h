@@ -1,5 +1,6 @@
 // The guard of our public addresses: a process of its own that takes them off their interfaces when
-// this daemon is gone without having released them, or says nothing for too long.
+// this daemon is gone without having released them, or says nothing for too long. Once the daemon
+// is dead and they are off it tells the others, who need not wait any longer (obituary.h).
 //
 // The others give the addresses of a node that they have lost to somebody else after a notice
 // period (statedb/records.h). A daemon that is killed or stopped cannot release anything, and the
@@ -11,6 +12,7 @@
 #include "ctdbd/daemon/iface_addresses.h"
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/udp.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 
@@ -19,25 +21,35 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
 namespace ctdbd::daemon {
 
-// As one datagram says it. The silence that the guard bears comes first.
-[[nodiscard]] std::string held_text(std::chrono::milliseconds silence_max,
-                                    std::span<const HeldAddress> held);
-
+// What the guard is to guard.
 struct HeldReport {
-    std::chrono::milliseconds silence_max{0};
+    std::chrono::milliseconds silence_max{0}; // that the guard bears
+    // No script is at work: what is taken off stays off.
+    bool settled = true;
     std::vector<HeldAddress> held;
 
     friend bool operator==(const HeldReport&, const HeldReport&) = default;
 };
 
+// What it is to send once the daemon is dead, and to whom.
+struct Will {
+    std::string obituary;
+    std::vector<boost::asio::ip::udp::endpoint> heirs;
+
+    friend bool operator==(const Will&, const Will&) = default;
+};
+
+// As one datagram says it.
+[[nodiscard]] std::string encode(const HeldReport& report);
+[[nodiscard]] std::string encode(const Will& will);
 // None: nobody of ours wrote that.
 [[nodiscard]] std::optional<HeldReport> parse_held(const std::string& text);
+[[nodiscard]] std::optional<Will> parse_will(const std::string& text);
 
 // The guard's whole life, in its own process, with the socket as descriptor 3.
 int guard_addresses();
@@ -56,22 +68,23 @@ public:
     AddressGuard(const AddressGuard&) = delete;
     AddressGuard& operator=(const AddressGuard&) = delete;
 
-    // Replaces what it knows.
-    void hold(std::vector<HeldAddress> held);
+    // Both replace what it knows.
+    void hold(std::vector<HeldAddress> held, bool settled);
+    void bequeath(Will will);
 
 private:
     void launch();
-    void tell();
+    void tell(const std::string& text);
     void beat();
     void listen();
 
     boost::asio::io_context& loop_;
-    std::chrono::milliseconds silence_max_;
     std::function<void()> dropped_;
     boost::asio::posix::stream_descriptor socket_;
     boost::asio::steady_timer beat_timer_, restart_timer_;
     std::unique_ptr<Child> child_;
-    std::vector<HeldAddress> held_;
+    HeldReport report_;
+    Will will_;
     std::array<char, 1> word_{};
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

@@ -69,14 +69,21 @@ void Addresses::ask_for_takeover_run() {
                            protocol::encode(protocol::SrvidMessage{daemon_.nodes.self(), 0}));
 }
 
+void Addresses::bequeath(Will will) {
+    if (guard_) guard_->bequeath(std::move(will));
+}
+
 // What is on an interface, or about to be.
 void Addresses::tell_guard() {
     if (!guard_) return;
     std::vector<HeldAddress> held;
-    for (const auto& [ip, address] : table_.all())
+    bool settled = true;
+    for (const auto& [ip, address] : table_.all()) {
+        if (address.busy) settled = false;
         if (address.held() && !address.suspended)
             held.push_back({ip, address.mask_bits, *address.iface});
-    guard_->hold(std::move(held));
+    }
+    guard_->hold(std::move(held), settled);
 }
 
 // -- taking
@@ -131,9 +138,10 @@ void Addresses::taken(const protocol::IpAddress& ip,
         return;
     }
     table_.taken(address, iface, daemon_.nodes.self());
-    if (!may_hold()) { // any more: things changed while the script ran
-        suspend(address);
-        tell_guard();
+    const bool still = may_hold(); // things may have changed while the script ran
+    if (!still) suspend(address);
+    tell_guard();
+    if (!still) {
         done(false);
         return;
     }
@@ -146,6 +154,7 @@ void Addresses::run_update(PublicAddress& address, const std::string& iface, Don
     const std::string old = *address.iface;
     spdlog::info("{} moves from {} to {}", address.ip.to_string(), old, iface);
     address.busy = true;
+    tell_guard();
     daemon_.lifecycle.run("updateip", old + " " + arguments_of(address, iface),
                           [this, ip = address.ip, iface, done = std::move(done)](int result) {
                               PublicAddress& moved = *table_.find(ip);
@@ -185,6 +194,7 @@ void Addresses::release(const protocol::PublicIp& ip, Done done) {
 void Addresses::run_release(PublicAddress& address, std::uint32_t holder, Done done) {
     spdlog::info("releasing {} from {}", address.ip.to_string(), *address.iface);
     address.busy = true;
+    tell_guard();
     announcer_.forget(address.ip);
     daemon_.lifecycle.run("releaseip", arguments_of(address, *address.iface),
                           [this, ip = address.ip, holder, done = std::move(done)](int) {
@@ -192,6 +202,7 @@ void Addresses::run_release(PublicAddress& address, std::uint32_t holder, Done d
                               released.busy = false;
                               if (is_on_interface(ip)) {
                                   spdlog::error("{} is still on an interface", ip.to_string());
+                                  tell_guard();
                                   done(false);
                                   return;
                               }

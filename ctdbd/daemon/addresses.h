@@ -41,6 +41,9 @@ public:
     // The file is read again; what is new is added, what is gone removed. Throws ConfigError.
     void reload();
 
+    // What our guard does once we are dead.
+    void bequeath(Will will);
+
     // -- what happens to us
     // Stopped or banned: all are released. Else we are cut off, perhaps only for a moment.
     void stopped_serving();

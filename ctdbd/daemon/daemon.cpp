@@ -78,11 +78,11 @@ Daemon::Daemon(boost::asio::io_context& context, Setup read, Past past, Logging&
                 }),
       sequence_numbers(context, *this), life(*this), lifecycle(context, *this),
       monitoring(context, *this), addresses(context, *this), connections(context, *this),
-      takeover(context, *this), lock_keeper(context, *this), attaching(context, *this),
-      commits(context, *this), sections(*this), traverses(context, *this), calls(*this),
-      tunnels(*this), statistics_history(context, *this), controls(context, *this),
-      tools(context, setup.totem.lock_socket, cluster), heartbeat_timer_(context),
-      patience_timer_(context) {
+      takeover(context, *this), obituaries(context, *this), lock_keeper(context, *this),
+      attaching(context, *this), commits(context, *this), sections(*this),
+      traverses(context, *this), calls(*this), tunnels(*this), statistics_history(context, *this),
+      controls(context, *this), tools(context, setup.totem.lock_socket, cluster),
+      heartbeat_timer_(context), patience_timer_(context) {
     times_.started = times_.recovery_started = times_.recovery_finished = time_of_day();
     databases.open_persistent(cluster.databases());
     life.begin();
@@ -103,6 +103,7 @@ void Daemon::open_doors() {
     tunables_changed();
     clients.accept_for(*this);
     addresses.begin();
+    obituaries.begin();
     connections.begin();
     cluster.start();
     statistics_history.start();
@@ -189,6 +190,7 @@ void Daemon::view_changed(const ClusterView& before, const ClusterView& now) {
                 sections.node_gone(pnn_of(member));
                 takeover.node_gone(pnn_of(member));
             }
+        obituaries.ring_changed();
     }
     if (before.phase != now.phase) {
         if (now.phase == statedb::HostPhase::no_quorum) addresses.stopped_serving();
@@ -373,6 +375,7 @@ void Daemon::letter_arrived(Pnn from, Letter letter) {
                    [&](const ControlRequest& request) { controls.arrived(from, request); },
                    [&](const ControlAnswer& answer) { controls.arrived(from, answer); },
                    [&](const TunnelPacket& packet) { tunnels.arrived(packet); },
+                   [&](const Testament& testament) { obituaries.arrived(from, testament); },
                    [&](const auto& about_traverse) { traverses.arrived(from, about_traverse); },
                },
                letter);

@@ -23,6 +23,7 @@
 #include "ctdbd/daemon/monitoring.h"
 #include "ctdbd/daemon/node_life.h"
 #include "ctdbd/daemon/node_table.h"
+#include "ctdbd/daemon/obituaries.h"
 #include "ctdbd/daemon/record_world.h"
 #include "ctdbd/daemon/registrations.h"
 #include "ctdbd/daemon/sections.h"
@@ -119,6 +120,7 @@ public:
     Addresses addresses;
     Connections connections;
     Takeover takeover;
+    Obituaries obituaries;
     LockKeeper lock_keeper;
     Attaching attaching;
     Commits commits;

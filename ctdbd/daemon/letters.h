@@ -86,6 +86,13 @@ struct TunnelPacket {
     friend bool operator==(const TunnelPacket&, const TunnelPacket&) = default;
 };
 
+struct Testament {
+    std::uint32_t incarnation = 0;
+    Bytes commitment;
+
+    friend bool operator==(const Testament&, const Testament&) = default;
+};
+
 using Letter = std::variant<ClientMessage,
                             ControlRequest,
                             ControlAnswer,
@@ -93,7 +100,8 @@ using Letter = std::variant<ClientMessage,
                             TraverseRecords,
                             TraverseNext,
                             TraverseStop,
-                            TunnelPacket>;
+                            TunnelPacket,
+                            Testament>;
 
 [[nodiscard]] Bytes encode(const Letter& letter);
 // None: malformed, or a kind that only a later version knows.

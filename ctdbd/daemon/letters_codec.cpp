@@ -66,6 +66,11 @@ void write(const TunnelPacket& packet, letters::Letter& out) {
     out.mutable_tunnel_packet()->set_data(text(packet.data));
 }
 
+void write(const Testament& testament, letters::Letter& out) {
+    out.mutable_testament()->set_incarnation(testament.incarnation);
+    out.mutable_testament()->set_commitment(text(testament.commitment));
+}
+
 ControlRequest read(const letters::ControlRequest& control) {
     return {.id = control.id(),
             .opcode = static_cast<protocol::Opcode>(control.opcode()),
@@ -114,6 +119,8 @@ std::optional<Letter> decode_letter(const Bytes& encoded) {
     case letters::Letter::kTunnelPacket:
         return TunnelPacket{in.tunnel_packet().tunnel_id(), in.tunnel_packet().flags(),
                             bytes(in.tunnel_packet().data())};
+    case letters::Letter::kTestament:
+        return Testament{in.testament().incarnation(), bytes(in.testament().commitment())};
     case letters::Letter::CONTENT_NOT_SET:
         break;
     }

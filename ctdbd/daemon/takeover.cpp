@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -124,14 +125,23 @@ void Takeover::tell_others(std::chrono::seconds length) {
 // -- when
 
 void Takeover::generation_began() {
-    if (!daemon_.cluster.records().status().unnoticed.empty()) somebody_is_unnoticed_ = true;
+    for (const totem::ProcessorId who : daemon_.cluster.records().status().unnoticed)
+        unnoticed_.insert(who);
+    look();
 }
 
-// A node that vanished freezes within the notice period, and takes its addresses off soon after.
+// A node that vanished freezes within the notice period, and takes its addresses off soon after,
+// unless its guard has told us that it is dead and they are off already.
 bool Takeover::must_wait() {
-    const bool unnoticed = !daemon_.cluster.records().status().unnoticed.empty();
-    if (std::exchange(somebody_is_unnoticed_, unnoticed) && !unnoticed) noticed_at_ = Clock::now();
-    return unnoticed || Clock::now() < noticed_at_ + suspend_after + off_margin;
+    const auto now = daemon_.cluster.records().status().unnoticed;
+    unnoticed_.insert(now.begin(), now.end());
+    std::erase_if(unnoticed_, [&](totem::ProcessorId who) {
+        if (daemon_.obituaries.tell_of(who)) return true;
+        const bool noticed = std::ranges::find(now, who) == now.end();
+        if (noticed) noticed_at_ = Clock::now();
+        return noticed;
+    });
+    return !unnoticed_.empty() || Clock::now() < noticed_at_ + suspend_after + off_margin;
 }
 
 void Takeover::look() {
@@ -140,6 +150,8 @@ void Takeover::look() {
         if (!leads && run_->helper) run_->helper->signal(SIGKILL); // somebody else begins one
         return;
     }
+    const bool must_be_patient = must_wait(); // who does not lead may soon
+    if (!unnoticed_.empty()) look_after(wait_pause);
     if (!wanted_) return;
     const bool serves = daemon_.recovery_mode() == protocol::RecoveryMode::normal;
     if (!leads) {
@@ -147,7 +159,7 @@ void Takeover::look() {
         answer(std::exchange(askers_, {}), -1);
     } else if (!serves) {
         look_after(retry_pause);
-    } else if (is_forbidden() || must_wait()) {
+    } else if (is_forbidden() || must_be_patient) {
         look_after(wait_pause);
     } else {
         start_run();

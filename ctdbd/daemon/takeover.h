@@ -37,6 +37,10 @@ public:
     void wanted();
     // A component serves; of nodes that vanished from the last one some may not have noticed.
     void generation_began();
+
+    // Of somebody who vanished it is certain that its addresses are off.
+    void death_is_certain() { look(); }
+
     // What that node forbade is over, and what a tool did: now addresses must move.
     void node_gone(Pnn pnn);
 
@@ -66,8 +70,8 @@ private:
     std::set<Pnn> rebalance_;                    // in the next run
     std::map<Pnn, Clock::time_point> forbidden_; // by whom, until when
     std::shared_ptr<Run> run_;
-    unsigned failures_ = 0; // in a row
-    bool somebody_is_unnoticed_ = false;
+    unsigned failures_ = 0;                  // in a row
+    std::set<totem::ProcessorId> unnoticed_; // vanished, and may still have its addresses
     Clock::time_point noticed_at_{}; // since when all that vanished know that they are cut off
 };
 

@@ -77,6 +77,8 @@ constexpr auto options = std::to_array<Option>({
      }},
     {"ring", "port", [](auto& conf, auto& value) { conf.ring.port = port_of(value); }},
     {"ring", "token port", [](auto& conf, auto& value) { conf.ring.token_port = port_of(value); }},
+    {"ring", "obituary port",
+     [](auto& conf, auto& value) { conf.ring.obituary_port = port_of(value); }},
     {"ring", "mtu",
      [](auto& conf, auto& value) { conf.ring.mtu = number_or_auto(value, mtu_min, mtu_max); }},
     {"ring", "key file",
@@ -131,6 +133,12 @@ void check_ports(const TotemConf& conf, const std::string& file) {
         throw ConfigError({.file = file, .key = "[ring] -> token port"},
                           fmt::format("[ring] -> port and token port are both {}", conf.ring.port),
                           "they must differ");
+    if (conf.ring.obituary_port == conf.ring.port ||
+        conf.ring.obituary_port == conf.ring.token_port)
+        throw ConfigError(
+            {.file = file, .key = "[ring] -> obituary port"},
+            fmt::format("[ring] -> obituary port {} is that of the ring", conf.ring.obituary_port),
+            "they must differ");
 }
 
 } // namespace

@@ -26,7 +26,8 @@ struct Ring {
     int multicast_ttl = 1;
     std::uint16_t port = 4379; // data and membership
     std::uint16_t token_port = 4380;
-    std::uint32_t mtu = 0; // `auto`: ask the kernel
+    std::uint16_t obituary_port = 4381; // where the guards of others tell that their daemon is dead
+    std::uint32_t mtu = 0;              // `auto`: ask the kernel
     fs::path key_file; // empty: packets are not sealed, only the nodes file's addresses are heard
     std::chrono::milliseconds token_loss_timeout{300};
     std::uint32_t window = 0;       // `auto`, or packets of all members in one rotation

@@ -263,6 +263,7 @@ TEST_CASE("totem.conf: an empty file is all defaults") {
     CHECK(conf.ring.multicast_ttl == 1);
     CHECK(conf.ring.port == 4379);
     CHECK(conf.ring.token_port == 4380);
+    CHECK(conf.ring.obituary_port == 4381);
     CHECK(conf.ring.mtu == 0);
     CHECK(conf.ring.key_file.empty());
     CHECK(conf.ring.token_loss_timeout.count() == 300);
@@ -281,6 +282,7 @@ TEST_CASE("totem.conf: every option is read") {
     multicast ttl = 8
     port = 5000
     token port = 5001
+    obituary port = 5002
     mtu = 9000
     key file = /etc/ctdb/totem.key
     token loss timeout = 1000
@@ -301,6 +303,7 @@ TEST_CASE("totem.conf: every option is read") {
     CHECK(conf.ring.multicast_ttl == 8);
     CHECK(conf.ring.port == 5000);
     CHECK(conf.ring.token_port == 5001);
+    CHECK(conf.ring.obituary_port == 5002);
     CHECK(conf.ring.mtu == 9000);
     CHECK(conf.ring.key_file == "/etc/ctdb/totem.key");
     CHECK(conf.ring.token_loss_timeout.count() == 1000);
@@ -328,6 +331,8 @@ TEST_CASE("totem.conf: it is ours, so everything that is wrong is an error") {
                                    "it takes a number from 1 to 65535)"},
         {"[ring]\ntoken port = 4379\n",
          "[ring] -> port and token port are both 4379 (totem.conf: they must differ)"},
+        {"[ring]\nobituary port = 4380\n",
+         "[ring] -> obituary port 4380 is that of the ring (totem.conf: they must differ)"},
         {"[ring]\nmtu = 100\n", "Invalid value for [ring] -> mtu = 100 (totem.conf line 2: it "
                                 "takes auto or a number from 576 to "
                                 "65535)"},

@@ -19,6 +19,7 @@ TEST_CASE("every kind of letter arrives as it was written") {
         TraverseNext{1},
         TraverseStop{1},
         TunnelPacket{0xffffffff00000000, 0x10, bytes("through")},
+        Testament{0xfffffffe, bytes("a hash")},
     };
     for (const Letter& letter : letters)
         CHECK(decode_letter(encode(letter)) == letter);

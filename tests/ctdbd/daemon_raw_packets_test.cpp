@@ -1,6 +1,7 @@
 // Packets that are made byte by byte, against bytes that were computed elsewhere (RFC 791, 793,
 // 826, 4861).
 #include "ctdbd/daemon/address_guard.h"
+#include "ctdbd/daemon/obituary.h"
 #include "ctdbd/daemon/raw_packets.h"
 
 #include <doctest/doctest.h>
@@ -50,10 +51,30 @@ TEST_CASE("the guard understands what it is told, and nothing else") {
     const std::vector<HeldAddress> held = {{ip("10.0.0.1"), 24, "eth0"},
                                            {ip("fd00::1"), 64, "br0"}};
     const auto silence = std::chrono::milliseconds(830);
-    CHECK(parse_held(held_text(silence, held)) == HeldReport{silence, held});
-    CHECK(parse_held(held_text(silence, {})) == HeldReport{silence, {}});
+    for (const HeldReport& report :
+         {HeldReport{silence, true, held}, HeldReport{silence, false, {}}})
+        CHECK(parse_held(encode(report)) == report);
     CHECK_FALSE(parse_held(""));
-    CHECK_FALSE(parse_held("0\n"));
-    CHECK_FALSE(parse_held("830\nnonsense 24 eth0\n"));
-    CHECK_FALSE(parse_held("830\n10.0.0.1 999 eth0\n"));
+    CHECK_FALSE(parse_held("0 1\n"));
+    CHECK_FALSE(parse_held("830 1\nnonsense 24 eth0\n"));
+    CHECK_FALSE(parse_held("830 1\n10.0.0.1 999 eth0\n"));
+
+    const Will will{"an obituary", {{ip("10.0.0.2"), 4381}, {ip("fd00::2"), 9}}};
+    CHECK(parse_will(encode(will)) == will);
+    CHECK_FALSE(parse_will(encode(HeldReport{silence, true, held})));
+    CHECK_FALSE(parse_held(encode(will)));
+    CHECK_FALSE(parse_will("will\nan obituary\nnowhere 4381\n"));
+}
+
+TEST_CASE("only who knows the secret can tell of a death") {
+    const Obituary obituary{{.node = 3, .incarnation = 7}, draw_secret()};
+    CHECK(decode_obituary(encode(obituary)) == obituary);
+    CHECK(commitment_to(obituary.secret) ==
+          commitment_to(decode_obituary(encode(obituary))->secret));
+    CHECK(commitment_to(obituary.secret) != commitment_to(draw_secret()));
+    const std::string text = encode(obituary);
+    CHECK_FALSE(decode_obituary(""));
+    CHECK_FALSE(decode_obituary(text.substr(0, text.size() - 1)));
+    CHECK_FALSE(decode_obituary(text.substr(0, text.size() - 1) + "x"));
+    CHECK_FALSE(decode_obituary("another " + text));
 }

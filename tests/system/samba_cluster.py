@@ -131,6 +131,7 @@ class Machine:
             process.kill() # what is left of it is its nsenter
             process.wait(timeout=20)
         self.holder.wait(timeout=20)
+        self.holder.stdout.close()
 
 
 def only_child(pid):
