@@ -149,6 +149,8 @@ int run(bool interactive) {
 int main(int argc, char** argv) {
     if (argc == 2 && std::string_view(argv[1]) == daemon::guard_option)
         return daemon::guard_addresses();
+    if (argc >= 2 && std::string_view(argv[1]) == daemon::witness_option)
+        return daemon::touch_witness({argv + 2, argv + argc});
     CLI::App app{"The CTDB cluster daemon, on virtual synchrony."};
     app.footer(
         "Configuration: /etc/ctdb/ctdb.conf, nodes, ctdb.tunables, totem.conf; see README.md.");

@@ -67,10 +67,19 @@ bool Bridge::submit(const Bytes& message, Service service) {
 
 void Bridge::set_hint(Bytes hint) {
     {
-        const std::lock_guard lock(hint_mutex_);
+        const std::lock_guard lock(news_mutex_);
         hint_ = std::move(hint);
     }
     hint_changed_.store(true, std::memory_order_release);
+    to_ring_.ring();
+}
+
+void Bridge::mourn(NodeId node) {
+    {
+        const std::lock_guard lock(news_mutex_);
+        dead_.push_back(node);
+    }
+    somebody_died_.store(true, std::memory_order_release);
     to_ring_.ring();
 }
 
@@ -141,8 +150,14 @@ bool Bridge::take_room_wish() {
 
 std::optional<Bytes> Bridge::take_hint() {
     if (!hint_changed_.exchange(false, std::memory_order_acquire)) return {};
-    const std::lock_guard lock(hint_mutex_);
+    const std::lock_guard lock(news_mutex_);
     return std::exchange(hint_, {});
+}
+
+std::vector<NodeId> Bridge::take_dead() {
+    if (!somebody_died_.exchange(false, std::memory_order_acquire)) return {};
+    const std::lock_guard lock(news_mutex_);
+    return std::exchange(dead_, {});
 }
 
 std::uint64_t Bridge::take_consumed() {

@@ -49,6 +49,7 @@ public:
 
     [[nodiscard]] bool submit(const Bytes& message, Service service);
     void set_hint(Bytes hint);
+    void mourn(NodeId node);
     void leave();
     void stop();
     std::size_t poll(const std::function<void(Event&&)>& handle, std::size_t limit);
@@ -76,6 +77,7 @@ public:
     // True once after submissions were refused and there is room again.
     [[nodiscard]] bool take_room_wish();
     [[nodiscard]] std::optional<Bytes> take_hint();
+    [[nodiscard]] std::vector<NodeId> take_dead();
 
     [[nodiscard]] bool leave_wished() const { return leave_.load(std::memory_order_acquire); }
 
@@ -114,8 +116,10 @@ private:
     std::atomic<bool> stop_{false};
 
     std::atomic<bool> hint_changed_{false};
-    std::mutex hint_mutex_; // hints are rare, and only the newest counts
-    std::optional<Bytes> hint_;
+    std::atomic<bool> somebody_died_{false};
+    std::mutex news_mutex_;     // of both, which are rare
+    std::optional<Bytes> hint_; // only the newest counts
+    std::vector<NodeId> dead_;
 
     std::vector<Event> waiting_; // the ring's own: [first_waiting_, size) wait
     std::size_t first_waiting_ = 0;

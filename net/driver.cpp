@@ -203,6 +203,8 @@ void Driver::take_orders() {
     if (const std::uint64_t consumed = bridge_.take_consumed(); consumed > 0)
         step(membership::Consumed{consumed});
     if (auto hint = bridge_.take_hint()) step(membership::HintChanged{std::move(*hint)});
+    for (const NodeId dead : bridge_.take_dead())
+        step(membership::PeerUnreachable{dead});
     take_submissions();
     if (bridge_.take_room_wish()) bridge_.push(RoomAvailable{});
     if (bridge_.leave_wished() && !leave_requested_ && bridge_.next_submission() == nullptr) {

@@ -63,6 +63,8 @@ bool Node::submit(const Bytes& message, Service service) {
 
 void Node::set_hint(Bytes hint) { state_->bridge.set_hint(std::move(hint)); }
 
+void Node::mourn(NodeId node) { state_->bridge.mourn(node); }
+
 void Node::leave() { state_->bridge.leave(); }
 
 NodeReport Node::report() const { return state_->driver.report(); }

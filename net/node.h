@@ -101,6 +101,9 @@ public:
     [[nodiscard]] bool submit(const Bytes& message, Service service);
 
     void set_hint(Bytes hint);
+    // Another node's process is known to be gone, whatever the network says of it: the ring need
+    // not wait for its silence.
+    void mourn(NodeId node);
     void leave(); // clean leave; ends with the event Left
 
     [[nodiscard]] NodeReport report() const;

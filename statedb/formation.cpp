@@ -120,7 +120,14 @@ Proposal propose(const Cluster& cluster, const RingId& ring, States states) {
         members.push_back(member.node);
         histories.push_back(state.history);
     }
-    Proposal proposal{.verdict = judge(cluster.rule, cluster.nodes, members, histories),
+    const bool under_lock = cluster.witness && !blank(*cluster.witness);
+    if (under_lock) {
+        members.push_back(witness_node);
+        histories.push_back(*cluster.witness);
+    }
+    Proposal proposal{.verdict = under_lock
+                                     ? judge_under_lock(members, histories)
+                                     : judge(cluster.rule, cluster.nodes, members, histories),
                       .known = pool(members, histories),
                       .formation = {}};
     if (!proposal.verdict.eligible) return proposal;
@@ -141,7 +148,10 @@ Proposal propose(const Cluster& cluster, const RingId& ring, States states) {
     }
     for (const ProcessorId& holder : formation.holders)
         formation.primary.nodes.push_back(holder.node);
-    if (mutated(Mutant::joiner_votes_at_once)) formation.primary.nodes = members;
+    if (mutated(Mutant::joiner_votes_at_once)) {
+        formation.primary.nodes = members;
+        std::erase(formation.primary.nodes, witness_node);
+    }
     compare_views(formation, previous);
     formation.view.epoch = formation.primary.index;
     formation.view.primary = true;

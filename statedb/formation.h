@@ -5,6 +5,8 @@
 
 #include "statedb/host_codec.h"
 
+#include <optional>
+
 namespace statedb {
 
 // A primary component that is being formed, or was.
@@ -33,6 +35,9 @@ struct Proposal {
 struct Cluster {
     std::vector<NodeId> nodes;
     QuorumRule rule = QuorumRule::dynamic;
+    // What the witness remembers, where the component has the cluster lock and a witness. A blank
+    // one has seen nothing yet: then votes decide.
+    std::optional<History> witness;
 };
 
 // `states` has one entry for each member.

@@ -105,6 +105,7 @@ void Host::State::tell_free_services(const Configuration& configuration) {
 
 void Host::State::enter_configuration(const Configuration& configuration) {
     close_component();
+    if (settings.has_witness) permitted = false; // it knows nothing of what we are about to try
     tell_free_services(configuration);
     component.emplace();
     component->ring = configuration.ring;
@@ -127,6 +128,7 @@ void Host::State::enter_configuration(const Configuration& configuration) {
     StateReport report = replica.report();
     report.history = history;
     report.left.assign(left.begin(), left.end());
+    report.has_witness = settings.has_witness;
     say(std::move(report), Service::safe);
 }
 
@@ -296,6 +298,14 @@ void Host::permit(Instant now, bool may) {
     s.send_create();
 }
 
+void Host::testify(Instant now, History witness) {
+    State& s = *state_;
+    s.time = now;
+    if (!s.wants_testimony()) return;
+    s.component->testified = true;
+    s.say(Testimony{std::move(witness)}, Service::safe);
+}
+
 bool Host::resigned() const {
     const State& s = *state_;
     if (!s.resigning || !s.component || !s.component->regular()) return false;
@@ -331,6 +341,8 @@ HostStatus Host::status() const {
             .ring = s.component ? s.component->ring : RingId{},
             .members = s.component ? s.component->members : std::vector<ProcessorId>{},
             .quorum = s.quorum,
+            .testimony_wanted = s.wants_testimony(),
+            .attempt = s.attempt_to_witness(),
             .malformed = s.malformed};
 }
 

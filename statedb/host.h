@@ -27,6 +27,9 @@ struct HostSettings {
     // A component forms only with the permission of the world of its lowest member (permit()): a
     // second condition beside the votes.
     bool permission_needed = false;
+    // There is a witness (quorum.h), and permission means the lock: nothing forms before the lowest
+    // member's world has told what it remembers (testify()) and has told it of the attempt.
+    bool has_witness = false;
     std::size_t chunk_size = 32 * 1024; // of state transfer
     std::size_t pending_bytes_max = std::size_t{8}
                                     << 20; // commands waiting for the ring; beyond it congested()
@@ -50,7 +53,11 @@ struct HostStatus {
     std::uint64_t applied = 0; // index of the last command applied
     RingId ring;
     std::vector<ProcessorId> members;
-    std::string quorum;          // why or why not
+    std::string quorum; // why or why not
+    // With a witness, of the lowest member: its testimony is awaited; and the attempt that it is to
+    // be told of before permit().
+    bool testimony_wanted = false;
+    std::optional<Primary> attempt;
     std::uint64_t malformed = 0; // messages that no host of our version sends; they were ignored
 };
 
@@ -83,9 +90,11 @@ public:
     void resign(Instant now);
     [[nodiscard]] bool resigned() const;
 
-    // Until it is said otherwise. Asked of the lowest member only, when a component is about to
-    // form.
+    // Until it is said otherwise; with a witness, or until the next configuration. Asked of the
+    // lowest member only, when a component is about to form.
     void permit(Instant now, bool may);
+    // What the witness remembers: read while the lock is held. Only when testimony_wanted.
+    void testify(Instant now, History witness);
 
     // -- what the world must do, drained after every call
     // ---------------------------------------------------

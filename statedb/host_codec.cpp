@@ -55,6 +55,7 @@ void put(const StateReport& report, wire::HostMessage& out) {
         put(member, *state.add_view());
     for (const NodeId node : report.left)
         state.add_left(node);
+    state.set_has_witness(report.has_witness);
 }
 
 bool get(const wire::State& state, HostMessage& message) {
@@ -72,6 +73,7 @@ bool get(const wire::State& state, HostMessage& message) {
     }
     report.view = get_processors(state.view());
     report.left.assign(state.left().begin(), state.left().end());
+    report.has_witness = state.has_witness();
     message.content = std::move(report);
     return true;
 }
@@ -123,6 +125,17 @@ bool get(const wire::Digests& from, HostMessage& message) {
     return true;
 }
 
+void put(const Testimony& testimony, wire::HostMessage& out) {
+    put(encode(testimony.witness), *out.mutable_testimony()->mutable_history());
+}
+
+bool get(const wire::Testimony& testimony, HostMessage& message) {
+    auto history = decode_history(span_of(testimony.history()));
+    if (!history) return false;
+    message.content = Testimony{std::move(*history)};
+    return true;
+}
+
 } // namespace
 
 Bytes encode(const HostMessage& message) {
@@ -157,6 +170,9 @@ std::optional<HostMessage> decode_host_message(const Bytes& bytes) {
         break;
     case wire::HostMessage::kDigests:
         good = get(in.digests(), message);
+        break;
+    case wire::HostMessage::kTestimony:
+        good = get(in.testimony(), message);
         break;
     case wire::HostMessage::KIND_NOT_SET:
         good = false;

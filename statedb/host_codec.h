@@ -21,6 +21,7 @@ struct StateReport {
     std::map<ServiceId, Bytes> summaries;
     std::vector<ProcessorId> view;
     std::vector<NodeId> left;
+    bool has_witness = false;
 
     friend bool operator==(const StateReport&, const StateReport&) = default;
 };
@@ -58,9 +59,15 @@ struct Digests {
     friend bool operator==(const Digests&, const Digests&) = default;
 };
 
+struct Testimony {
+    History witness;
+
+    friend bool operator==(const Testimony&, const Testimony&) = default;
+};
+
 struct HostMessage {
     RingId ring;
-    std::variant<StateReport, Create, StateHeld, Goodbye, Chunk, Digests> content;
+    std::variant<StateReport, Create, StateHeld, Goodbye, Chunk, Digests, Testimony> content;
 
     friend bool operator==(const HostMessage&, const HostMessage&) = default;
 };

@@ -12,19 +12,60 @@ void Host::State::on(const ProcessorId& from, const StateReport& state) {
     Component& c = *component;
     if (c.states.size() == c.members.size()) return;
     c.states.insert_or_assign(from, state);
-    if (c.states.size() < c.members.size()) return;
+    if (c.states.size() == c.members.size()) try_to_form(std::nullopt);
+}
 
-    Proposal proposal = propose({.nodes = settings.nodes, .rule = settings.rule}, c.ring, c.states);
+// As the last STATE: at the same place in the order for everybody. Votes had their say when the
+// STATEs were there; what the witness adds may overrule them either way.
+void Host::State::on(const ProcessorId& from, const Testimony& testimony) {
+    Component& c = *component;
+    if (from != c.members.front() || c.states.size() < c.members.size() || !all_have_witnesses() ||
+        std::exchange(c.judged, true))
+        return;
+    try_to_form(testimony.witness);
+}
+
+void Host::State::try_to_form(std::optional<History> witness) {
+    Component& c = *component;
+    const bool heard_witness = witness.has_value();
+    Proposal proposal =
+        propose({.nodes = settings.nodes, .rule = settings.rule, .witness = std::move(witness)},
+                c.ring, c.states);
     quorum = proposal.verdict.why;
+    if (settings.has_witness && !all_have_witnesses()) {
+        quorum = "not every node here has a witness configured";
+        proposal.verdict.eligible = false;
+    }
     if (!proposal.verdict.eligible) {
         c.phase = HostPhase::no_quorum;
         cut_off();
         return;
     }
     c.phase = HostPhase::forming;
+    if (settings.has_witness && !heard_witness) return;
     c.known = std::move(proposal.known);
     c.formation = std::move(proposal.formation);
     start_round(c.formation->primary);
+}
+
+bool Host::State::all_have_witnesses() const {
+    return settings.has_witness && std::ranges::all_of(component->states, [](const auto& entry) {
+               return entry.second.has_witness;
+           });
+}
+
+bool Host::State::wants_testimony() const {
+    return component && component->regular() && component->members.front() == settings.self &&
+           component->states.size() == component->members.size() && all_have_witnesses() &&
+           !component->testified;
+}
+
+// Once it is on our disk: what the witness has seen nobody has forgotten.
+std::optional<Primary> Host::State::attempt_to_witness() const {
+    const bool waits = settings.has_witness && component && component->round &&
+                       !component->round->create_sent && component->regular() && lacks_permission();
+    if (!waits || component->round->record > records_stored) return std::nullopt;
+    return component->round->primary;
 }
 
 // Every member stores the attempt before it says so: whoever sees all say so knows that none of

@@ -38,6 +38,8 @@ struct Component {
     // formed: in the regular configuration, so all of it counts. held: the last CREATE came in the
     // transitional one, so it may have formed for somebody.
     bool formed = false, held = false;
+    bool testified = false;        // by us, the lowest member
+    bool judged = false;           // the testimony was heard, and what it means decided
     Position end;                  // of the order as delivered here, applied by us or not
     std::set<ProcessorId> ready;   // hold the state and all durable state
     std::set<ProcessorId> leaving; // said goodbye
@@ -82,11 +84,16 @@ struct Host::State final : Outbox {
 
     // -- becoming primary (host_formation.cpp)
     void on(const ProcessorId& from, const StateReport& state);
+    void on(const ProcessorId& from, const Testimony& testimony);
     void on(const ProcessorId& from, const Create& create);
     void on(const ProcessorId& from, const StateHeld& ready);
     void on(const ProcessorId& from, const Goodbye& goodbye);
     void start_round(Primary primary);
     void send_create();
+    void try_to_form(std::optional<History> witness);
+    [[nodiscard]] bool all_have_witnesses() const;
+    [[nodiscard]] bool wants_testimony() const;
+    [[nodiscard]] std::optional<Primary> attempt_to_witness() const;
     [[nodiscard]] bool lacks_permission() const;
     void hold_round();
     void finish_round();

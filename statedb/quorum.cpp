@@ -122,6 +122,14 @@ std::uint64_t greatest_index(std::span<const History> histories) {
     return greatest;
 }
 
+// Those of a component who were in it and remember it.
+std::size_t count_heirs(const Primary& primary, const Assembly& here) {
+    std::size_t heirs = 0;
+    for (std::size_t i = 0; i < here.members.size(); ++i)
+        if (contains(primary.nodes, here.members[i]) && !blank(here.history_of(i))) ++heirs;
+    return heirs;
+}
+
 } // namespace
 
 bool blank(const History& history) {
@@ -158,6 +166,19 @@ History without_attempt(History history, std::uint64_t index, std::vector<Primar
     history.attempts = std::move(before);
     history.given_up = std::max(history.given_up, index);
     return history;
+}
+
+History witnessed(Primary attempt) {
+    return {.last_primary = {}, .attempts = {std::move(attempt)}, .given_up = 0};
+}
+
+Verdict judge_under_lock(std::span<const NodeId> members, std::span<const History> histories) {
+    const Primary newest = pool(members, histories).newest();
+    const std::size_t heirs = count_heirs(newest, {members, histories});
+    return {.eligible = heirs > 0,
+            .next_index = greatest_index(histories) + 1,
+            .why = fmt::format("{} of {} of component {} are here, and the cluster lock", heirs,
+                               newest.nodes.size(), newest.index)};
 }
 
 Verdict judge(QuorumRule rule,

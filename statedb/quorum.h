@@ -65,6 +65,20 @@ struct Verdict {
                             std::span<const NodeId> members,
                             std::span<const History> histories);
 
+// A witness outside of the cluster (ADR 19): under an exclusive lock it is told of each attempt
+// before it can form, so it is a member of every component that has the lock. It has no node and no
+// vote.
+inline constexpr NodeId witness_node = 0;
+
+// What the witness remembers after it was told of `attempt`.
+[[nodiscard]] History witnessed(Primary attempt);
+
+// The verdict of a component that has the lock. `histories` and `members` include the witness. What
+// is exclusive needs no majority: one node of the newest component will do, for it has all that
+// was ever committed, and nobody else may form.
+[[nodiscard]] Verdict judge_under_lock(std::span<const NodeId> members,
+                                       std::span<const History> histories);
+
 // What several nodes know together.
 struct Knowledge {
     Primary last;              // the greatest primary component that one of them was in

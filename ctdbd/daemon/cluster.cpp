@@ -43,6 +43,7 @@ statedb::HostSettings host_settings(const ClusterSettings& settings) {
         host.nodes.push_back(node);
     host.rule = settings.quorum;
     host.permission_needed = settings.permission_needed;
+    host.has_witness = settings.has_witness;
     return host;
 }
 
@@ -258,7 +259,9 @@ void Cluster::State::look_at_view() {
                     .epoch = status.epoch,
                     .ring = status.ring,
                     .members = std::move(status.members),
-                    .quorum = std::move(status.quorum)};
+                    .quorum = std::move(status.quorum),
+                    .testimony_wanted = status.testimony_wanted,
+                    .attempt = std::move(status.attempt)};
     if (now == view) return;
     const ClusterView before = std::exchange(view, std::move(now));
     world.view_changed(before, view);
@@ -331,6 +334,13 @@ void Cluster::permit(bool may) {
     state_->host.permit(monotonic_now(), may);
     state_->settle();
 }
+
+void Cluster::testify(const statedb::History& witness) {
+    state_->host.testify(monotonic_now(), witness);
+    state_->settle();
+}
+
+void Cluster::mourn(totem::ProcessorId dead) { state_->node.mourn(dead.node); }
 
 const ClusterView& Cluster::view() const { return state_->view; }
 

@@ -23,6 +23,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -40,6 +41,9 @@ struct ClusterView {
     totem::RingId ring;
     std::vector<totem::ProcessorId> members; // of the ring
     std::string quorum;                      // why it may act or may not
+    // What is asked of a witness, if we are to ask one (statedb::HostStatus).
+    bool testimony_wanted = false;
+    std::optional<statedb::Primary> attempt;
 
     [[nodiscard]] bool serving() const { return phase == statedb::HostPhase::active; }
 
@@ -69,6 +73,7 @@ struct ClusterSettings {
     std::filesystem::path votes;
     statedb::NodesSettings nodes;   // but who we are
     bool permission_needed = false; // to become primary: permit()
+    bool has_witness = false;       // likewise: testify()
 };
 
 class Cluster {
@@ -96,8 +101,11 @@ public:
     // Only to other nodes; what they answer may come any time, or never if they go.
     void send(std::span<const Pnn> to, const Letter& letter);
 
-    // See statedb::Host::permit.
+    // See statedb::Host.
     void permit(bool may);
+    void testify(const statedb::History& witness);
+    // This life of another node's daemon is certainly over.
+    void mourn(totem::ProcessorId dead);
 
     [[nodiscard]] const ClusterView& view() const;
     [[nodiscard]] const statedb::Locks& locks() const;

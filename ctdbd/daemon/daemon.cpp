@@ -42,7 +42,8 @@ ClusterSettings cluster_settings(const Setup& setup, const Past& past) {
             .history = past.history,
             .votes = files.votes,
             .nodes = nodes_settings(first_words(setup)),
-            .permission_needed = !setup.conf.cluster.lock.empty()};
+            .permission_needed = !setup.conf.cluster.lock.empty(),
+            .has_witness = !setup.totem.witness.empty()};
 }
 
 RecordWorldSettings record_settings(const Setup& setup) {

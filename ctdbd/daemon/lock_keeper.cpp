@@ -4,6 +4,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <utility>
+
 namespace ctdbd::daemon {
 
 namespace {
@@ -16,33 +18,84 @@ constexpr auto retry_pause = 500ms;
 } // namespace
 
 LockKeeper::LockKeeper(boost::asio::io_context& loop, Daemon& daemon)
-    : daemon_(daemon), timer_(loop) {
+    : daemon_(daemon), timer_(loop), patience_timer_(loop) {
     const std::string& lock = daemon.setup.conf.cluster.lock;
     if (lock.empty()) return;
     lock_.emplace(loop, lock_command(lock, daemon.setup.paths.cluster_mutex_helper), [this] {
         spdlog::error("the cluster lock is lost");
+        if (witness_) witness_->give_up();
         look();
     });
+    if (const auto& file = daemon.setup.totem.witness; !file.empty()) witness_.emplace(loop, file);
 }
 
 // While a ring is being formed nothing is decided: who has the lock keeps it.
-bool LockKeeper::is_needed() const {
+bool LockKeeper::is_needed() {
     const ClusterView& view = daemon_.cluster.view();
     if (view.phase == statedb::HostPhase::waiting) return lock_->held() || lock_->taking();
-    return view.phase != statedb::HostPhase::no_quorum && !view.members.empty() &&
-           pnn_of(view.members.front()) == daemon_.nodes.self();
+    const bool leads =
+        !view.members.empty() && pnn_of(view.members.front()) == daemon_.nodes.self();
+    if (view.phase != statedb::HostPhase::no_quorum) return leads;
+    return leads && view.testimony_wanted && was_patient();
+}
+
+// The votes are against us: those for whom they are come first.
+bool LockKeeper::was_patient() {
+    const totem::RingId ring = daemon_.cluster.view().ring;
+    if (std::exchange(outvoted_in_, ring) == ring) return patience_over_;
+    patience_over_ = false;
+    patience_timer_.expires_after(daemon_.setup.totem.lock_patience);
+    patience_timer_.async_wait([this, ring](const boost::system::error_code& error) {
+        if (error || outvoted_in_ != ring) return;
+        patience_over_ = true;
+        look();
+    });
+    return false;
 }
 
 void LockKeeper::look() {
     if (!lock_) return;
-    if (!is_needed()) {
-        was_held_ = false;
-        timer_.cancel();
-        if (lock_->held()) spdlog::info("letting go of the cluster lock");
-        lock_->release();
-        daemon_.cluster.permit(false);
-    } else if (!lock_->held() && !lock_->taking()) {
+    if (!is_needed())
+        let_go();
+    else if (lock_->held())
+        consult();
+    else if (!lock_->taking())
         take();
+}
+
+void LockKeeper::let_go() {
+    was_held_ = false;
+    timer_.cancel();
+    if (lock_->held()) spdlog::info("letting go of the cluster lock");
+    if (witness_) witness_->give_up();
+    lock_->release();
+    daemon_.cluster.permit(false);
+}
+
+// The lock is ours. What the witness says is of a moment: it counts for the ring for which it was
+// asked, and while the lock is held.
+void LockKeeper::consult() {
+    if (!witness_) {
+        daemon_.cluster.permit(true);
+        return;
+    }
+    if (witness_->busy()) return;
+    const ClusterView& view = daemon_.cluster.view();
+    const auto still = [this, ring = view.ring] {
+        return lock_->held() && daemon_.cluster.view().ring == ring;
+    };
+    if (view.testimony_wanted) {
+        witness_->read([this, still](const std::optional<statedb::History>& memory) {
+            if (!memory) return witness_failed();
+            if (still()) daemon_.cluster.testify(*memory);
+            look();
+        });
+    } else if (view.attempt) {
+        witness_->write(statedb::witnessed(*view.attempt), [this, still](bool well) {
+            if (!well) return witness_failed();
+            if (still()) daemon_.cluster.permit(true);
+            look();
+        });
     }
 }
 
@@ -59,7 +112,7 @@ void LockKeeper::answered(LockAnswer answer, std::chrono::duration<double> took)
     case LockAnswer::held:
         spdlog::info("the cluster lock is ours");
         was_held_ = true;
-        daemon_.cluster.permit(true);
+        consult();
         return;
     case LockAnswer::contention:
         if (was_held_) {
@@ -75,6 +128,11 @@ void LockKeeper::answered(LockAnswer answer, std::chrono::duration<double> took)
         spdlog::error("the cluster lock helper failed");
         break;
     }
+    again();
+}
+
+void LockKeeper::witness_failed() {
+    spdlog::error("the witness of the cluster lock fails: nothing may form without it");
     again();
 }
 

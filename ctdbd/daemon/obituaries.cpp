@@ -59,6 +59,7 @@ void Obituaries::heard(std::string_view text) {
     dead_[pnn_of(who)] = who.incarnation;
     if (known) return;
     spdlog::info("node {} is dead, says its guard, and its public addresses are off", pnn_of(who));
+    daemon_.cluster.mourn(who);
     daemon_.takeover.death_is_certain();
 }
 

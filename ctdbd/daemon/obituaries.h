@@ -1,5 +1,6 @@
 // Which daemons are certainly dead, with their public addresses off their interfaces, since their
-// guards said so (obituary.h). What that is good for: takeover.h need not wait for them.
+// guards said so (obituary.h). What that is good for: takeover.h need not wait for them,
+// nor the ring for a token that they may have had.
 //
 // A guard that does not get through, be it that its machine is gone too or that a firewall is in
 // the way, says nothing: then time has to prove it.

@@ -34,6 +34,11 @@ Setup read_configuration() {
     setup.paths = config::find_paths(config::process_environment);
     setup.conf = config::load_ctdb_conf(setup.paths);
     setup.totem = config::load_totem_conf(setup.paths);
+    if (!setup.totem.witness.empty() && setup.conf.cluster.lock.empty())
+        throw ConfigError(
+            {setup.paths.totem_conf.string(), 0, "[quorum] -> witness"},
+            "a witness is of use only beside a cluster lock",
+            fmt::format("set [cluster] -> cluster lock in {}", setup.paths.ctdb_conf.string()));
     setup.nodes = config::load_nodes(setup.paths.nodes);
     setup.public_addresses =
         config::load_public_addresses(setup.paths.public_addresses, iface_exists);

@@ -104,6 +104,11 @@ constexpr auto options = std::to_array<Option>({
     {"ring", "trace file",
      [](auto& conf, auto& value) { conf.ring.trace_file = absolute_path_of(value); }},
     {"quorum", "rule", [](auto& conf, auto& value) { conf.quorum_rule = quorum_rule_of(value); }},
+    {"quorum", "witness", [](auto& conf, auto& value) { conf.witness = absolute_path_of(value); }},
+    {"quorum", "lock patience",
+     [](auto& conf, auto& value) {
+         conf.lock_patience = std::chrono::milliseconds(value.number(0, 600000));
+     }},
     {"lock", "control socket",
      [](auto& conf, auto& value) { conf.lock_socket = socket_of(value); }},
 });

@@ -41,8 +41,10 @@ struct Ring {
 
 struct TotemConf {
     Ring ring;
-    QuorumRule quorum_rule = QuorumRule::dynamic; // [quorum] rule
-    fs::path lock_socket;                         // [lock] control socket
+    QuorumRule quorum_rule = QuorumRule::dynamic;   // [quorum] rule
+    fs::path witness;                               // [quorum] witness; empty: none
+    std::chrono::milliseconds lock_patience{10000}; // [quorum] lock patience
+    fs::path lock_socket;                           // [lock] control socket
 };
 
 // Throws ConfigError. `run` is where sockets live when no path is given.

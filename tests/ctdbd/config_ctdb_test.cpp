@@ -270,6 +270,7 @@ TEST_CASE("totem.conf: an empty file is all defaults") {
     CHECK(conf.ring.accelerated_window == 80);
     CHECK_FALSE(conf.ring.new_identity);
     CHECK(conf.quorum_rule == QuorumRule::dynamic);
+    CHECK(conf.witness.empty());
     CHECK(conf.lock_socket == "/run/ctdb/totem.socket");
 }
 
@@ -294,6 +295,8 @@ TEST_CASE("totem.conf: every option is read") {
     trace file = /tmp/trace
 [quorum]
     rule = majority
+    witness = /shared/witness
+    lock patience = 3000
 [lock]
     control socket = /run/lock.socket
 )");
@@ -314,6 +317,8 @@ TEST_CASE("totem.conf: every option is read") {
     CHECK(conf.ring.new_identity);
     CHECK(conf.ring.trace_file == "/tmp/trace");
     CHECK(conf.quorum_rule == QuorumRule::majority);
+    CHECK(conf.witness == "/shared/witness");
+    CHECK(conf.lock_patience.count() == 3000);
     CHECK(conf.lock_socket == "/run/lock.socket");
 }
 
@@ -346,8 +351,8 @@ TEST_CASE("totem.conf: it is ours, so everything that is wrong is an error") {
                                      "give it a value or remove the line)"},
         {"[quorum]\nrule = any\n", "Invalid value for [quorum] -> rule = any (totem.conf line 2: "
                                    "it takes dynamic or majority)"},
-        {"[quorum]\nrules = any\n",
-         "Unknown option [quorum] -> rules (totem.conf line 2: [quorum] knows rule)"},
+        {"[quorum]\nrules = any\n", "Unknown option [quorum] -> rules (totem.conf line 2: [quorum] "
+                                    "knows rule, witness, lock patience)"},
         {"[rings]\n",
          "Unknown section [rings] (totem.conf line 1: there are [ring], [quorum] and [lock])"},
         {"port = 1\n",

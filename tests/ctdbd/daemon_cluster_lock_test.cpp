@@ -1,6 +1,8 @@
 // What the line in ctdb.conf means, and what a helper's word does (ctdb-wire.md 7.4).
 #include "ctdbd/daemon/cluster_lock.h"
 
+#include "ctdbd/daemon/witness.h"
+
 #include <doctest/doctest.h>
 
 using namespace ctdbd::daemon;
@@ -18,4 +20,12 @@ TEST_CASE("only one word means that the lock is held") {
     CHECK(lock_answer('2') == LockAnswer::timeout);
     CHECK(lock_answer('3') == LockAnswer::error);
     CHECK(lock_answer('x') == LockAnswer::error);
+}
+
+TEST_CASE("a witness that is not there remembers nothing, one that cannot be read is no witness") {
+    CHECK(parse_witness("well ") == statedb::History{});
+    CHECK_FALSE(parse_witness(""));
+    CHECK_FALSE(parse_witness("well 0"));
+    CHECK_FALSE(parse_witness("well zz"));
+    CHECK_FALSE(parse_witness("well ffff"));
 }

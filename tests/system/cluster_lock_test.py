@@ -2,7 +2,9 @@
 test's own that does what files tell it."""
 
 import os
+import signal
 import subprocess
+import time
 import unittest
 from pathlib import Path
 
@@ -25,12 +27,12 @@ while [ "$(cat "$here/answer" 2>/dev/null)" = 0 ] && kill -0 $parent 2>/dev/null
 
 
 class LockTest(unittest.TestCase):
-    def make(self, lock):
-        self.cluster = Cluster()
+    def make(self, lock, nodes=3, totem=""):
+        self.cluster = Cluster(nodes)
         self.addCleanup(self.cluster.destroy)
         self.directory = self.cluster.directory
         for node in self.cluster:
-            node.configure(ctdb=f"[cluster]\ncluster lock = {lock(self.directory)}\n")
+            node.configure(ctdb=f"[cluster]\ncluster lock = {lock(self.directory)}\n", totem=totem.format(self.directory))
         return self.cluster
 
     def start_all(self):
@@ -89,6 +91,70 @@ class Packaged(LockTest):
         self.logged(0, "the cluster lock is lost")
         wait_until(lambda: self.cluster[0].log_text().count("the cluster lock is ours") == 2, "it is not taken again")
         self.assertTrue(all(self.serves(node.pnn) for node in self.cluster))
+
+
+class TwoNodes(LockTest):
+    """Who is left of two goes on if the lock says so, and then the other one waits for him."""
+
+    PATIENCE = 1.5
+
+    def setUp(self):
+        if not PACKAGED.exists():
+            self.skipTest("the package ctdb is not installed")
+
+    def make_two(self, witness):
+        totem = "[quorum]\nwitness = {}/witness\nlock patience = " + str(int(1000 * self.PATIENCE)) + "\n" if witness else ""
+        self.make(lambda directory: directory / "lock", 2, totem).start()
+
+    def test_without_a_witness_votes_decide_and_the_higher_one_stops(self):
+        self.make_two(witness=False)
+        self.cluster[0].kill()
+        self.logged(1, "no quorum")
+        time.sleep(2 * self.PATIENCE)
+        self.assertFalse(self.serves(1))
+        self.cluster[0].start()
+        self.cluster.wait_ok()
+
+    def test_the_survivor_goes_on_and_the_other_waits_for_it(self):
+        self.make_two(witness=True)
+        self.cluster[1].must("attach", "kept.tdb", "persistent")
+        self.cluster[0].kill()
+        self.logged(1, "no quorum")
+        killed = time.monotonic()
+        wait_until(lambda: self.serves(1), "the survivor does not go on")
+        self.assertGreater(time.monotonic() - killed, self.PATIENCE / 2)  # the others come first, if there are any
+        self.cluster.wait_ok([self.cluster[1]])
+        self.cluster[1].must("pstore", "kept.tdb", "key", "committed alone")
+        self.cluster[1].kill()
+
+        self.cluster[0].start()
+        self.logged(0, "0 of 1 of component")
+        time.sleep(2 * self.PATIENCE)
+        self.assertFalse(self.serves(0))
+        self.cluster[1].start()
+        self.cluster.wait_ok()
+        self.assertEqual(self.cluster[0].must("pfetch", "kept.tdb", "key"), "committed alone\n")
+
+    def test_who_is_paused_keeps_the_lock_and_the_other_waits(self):
+        self.make_two(witness=True)
+        self.cluster[0].signal(signal.SIGSTOP)
+        self.logged(1, "somebody else has the cluster lock")
+        self.assertFalse(self.serves(1))
+        self.cluster[0].signal(signal.SIGCONT)
+        self.cluster.wait_ok()
+
+    def test_a_witness_that_cannot_be_read_lets_nobody_go_on(self):
+        self.make_two(witness=True)
+        (self.directory / "witness").write_text("nonsense")
+        self.cluster[0].kill()
+        self.logged(1, "the cluster lock is ours")
+        self.logged(1, "the witness of the cluster lock fails")
+        self.assertFalse(self.serves(1))
+        self.cluster[0].start()
+        self.logged(0, "the witness of the cluster lock fails")
+        self.assertFalse(self.serves(0))
+        (self.directory / "witness").unlink()  # the administrator says: it knows of nothing
+        self.cluster.wait_ok()
 
 
 class Command(LockTest):
