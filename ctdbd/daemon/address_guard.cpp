@@ -1,5 +1,7 @@
 #include "ctdbd/daemon/address_guard.h"
 
+#include "ctdbd/daemon/tcp_reset.h"
+
 #include <boost/asio/buffer.hpp>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
@@ -86,9 +88,14 @@ namespace {
 
 void pause(std::chrono::milliseconds time) { poll(nullptr, 0, static_cast<int>(time.count())); }
 
+// Connections first: whoever has connected since the daemon died, faster than we are, is known to
+// no other node, and nobody else would ever tell him.
 void take_all_off(const HeldReport& known) {
-    for (const HeldAddress& address : known.held)
+    for (const HeldAddress& address : known.held) {
+        deafen(address);
+        reset_connections_at(address.ip);
         take_off(address);
+    }
 }
 
 void execute(const Will& will) {

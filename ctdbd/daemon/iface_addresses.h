@@ -23,6 +23,10 @@ struct HeldAddress {
     friend bool operator==(const HeldAddress&, const HeldAddress&) = default;
 };
 
+// The machine answers nothing that is sent to it any more, but can still speak for it: the moment
+// in which connections can be ended and none is made. Comes before take_off().
+void deafen(const HeldAddress& address);
+
 // Says whether it is gone now, be it that it was not there. One system call, no script.
 bool take_off(const HeldAddress& address);
 

@@ -20,13 +20,14 @@ import samba_cluster
 from samba_cluster import Failed, Machine, eventually, only_child, run
 
 PUBLIC = [f"10.79.0.{101 + number}" for number in range(3)]
+PUBLIC6 = [f"fd79::{101 + number}" for number in range(3)]
 SCRIPTS = Path("/usr/share/ctdb/events/legacy")
 PORT = 4500
 
 # On every machine: whoever asks is told where he is.
 ECHO = f"""
 import socket, sys
-here = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+here = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) # of both families
 here.bind(("", {PORT}))
 while True:
     here.sendto(sys.argv[1].encode(), here.recvfrom(64)[1])
@@ -34,7 +35,7 @@ while True:
 # Outside: asks an address again and again; each line is the time and who answered.
 ASK = f"""
 import socket, sys, time
-asker = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+asker = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM)
 asker.settimeout(0.02)
 while True:
     try:
@@ -62,7 +63,8 @@ class Node:
                                        "[legacy]\n    realtime scheduling = false\n")
         if self.cluster.key:
             (etc / "totem.conf").write_text(f"[ring]\n    key file = {self.cluster.key}\n")
-        (etc / "public_addresses").write_text("".join(f"{ip}/24 eth1\n" for ip in PUBLIC))
+        (etc / "public_addresses").write_text("".join(f"{ip}/{64 if ':' in ip else 24} eth1\n"
+                                                    for ip in self.cluster.public))
         (etc / "ctdb.tunables").write_text("MonitorInterval = 1\n")
         shutil.copy("/etc/ctdb/functions", etc / "functions")
         for name in "00.ctdb", "10.interface":
@@ -74,6 +76,7 @@ class Node:
             self.cluster.plug_in(self.machine, self.pnn, number)
         self.machine.ip("address", "add", f"{self.address}/24", "dev", "eth0")
         self.machine.ip("address", "add", f"10.79.0.{self.pnn + 1}/24", "dev", "eth1")
+        self.machine.ip("address", "add", f"fd79::{self.pnn + 1}/64", "dev", "eth1", "nodad")
         self.echo = subprocess.Popen(self.machine.inside(samba_cluster.PYTHON, "-c", ECHO, str(self.pnn)))
 
     def start(self):
@@ -94,8 +97,8 @@ class Node:
 
     def has(self):
         """The public addresses that are on its interface."""
-        out = run(self.machine.inside("ip", "-o", "-4", "address", "show", "dev", "eth1")).stdout
-        return [ip for ip in re.findall(r"inet ([0-9.]+)/", out) if ip in PUBLIC]
+        out = run(self.machine.inside("ip", "-o", "address", "show", "dev", "eth1")).stdout
+        return [ip for ip in re.findall(r"inet6? ([0-9a-f.:]+)/", out) if ip in self.cluster.public]
 
     def healthy(self):
         lines = self.ctdb("-X", "nodestatus", "all", check=False).splitlines()[1:]
@@ -105,8 +108,9 @@ class Node:
 class AddressCluster:
     """`daemon`: the program. Whoever makes it stops it; ours also needs a key, the packaged one has none."""
 
-    def __init__(self, daemon, keygen=None):
+    def __init__(self, daemon, keygen=None, public=PUBLIC):
         self.daemon = daemon
+        self.public = public
         self.directory = Path(tempfile.mkdtemp(prefix="totem-addresses."))
         self.directory.chmod(0o755)
         self.key = keygen and self.directory / "cluster.key"
@@ -120,6 +124,7 @@ class AddressCluster:
         for number, address in enumerate(("10.78.0.100", "10.79.0.100")):
             self.outside.ip("link", "add", f"bridge{number}", "type", "bridge", "mcast_snooping", "0")
             self.outside.ip("address", "add", f"{address}/24", "dev", f"bridge{number}")
+            self.outside.ip("address", "add", f"fd{78 + number}::100/64", "dev", f"bridge{number}", "nodad")
             self.outside.ip("link", "set", f"bridge{number}", "up")
         for node in self.nodes:
             node.power_on()
@@ -147,7 +152,7 @@ class AddressCluster:
     def where(self):
         """Address to the machines that have it."""
         has = {node.pnn: node.has() for node in self.nodes}
-        return {ip: [pnn for pnn, there in has.items() if ip in there] for ip in PUBLIC}
+        return {ip: [pnn for pnn, there in has.items() if ip in there] for ip in self.public}
 
     def stop(self):
         for node in self.nodes:
@@ -172,7 +177,7 @@ class Watch(threading.Thread):
             # Two looks at the same machines around each other's: an address that moved between them is not on two.
             first, second = self.cluster.where(), self.cluster.where()
             self.looks += 1
-            for ip in PUBLIC:
+            for ip in self.cluster.public:
                 both = set(first[ip]) & set(second[ip])
                 if len(both) > 1:
                     self.twice.append((ip, first[ip], second[ip]))

@@ -162,6 +162,12 @@ class Node:
         (etc / "ctdb.conf").write_text(f"[logging]\n    location = file:{self.base}/logs/ctdb\n    log level = INFO\n"
                                        "[legacy]\n    realtime scheduling = false\n")
         (etc / "totem.conf").write_text(f"[ring]\n    key file = {self.cluster.key}\n")
+        if self.cluster.public:
+            (etc / "public_addresses").write_text("".join(f"{ip}/24 eth0\n" for ip in self.cluster.public))
+            (etc / "ctdb.tunables").write_text("MonitorInterval = 1\n")
+            shutil.copy("/etc/ctdb/functions", etc / "functions")
+            for name in "00.ctdb", "10.interface":
+                (etc / f"events/legacy/{name}.script").symlink_to(f"/usr/share/ctdb/events/legacy/{name}.script")
         (self.base / "etc.samba/smb.conf").write_text(f"""\
 [global]
     clustering = yes
@@ -223,14 +229,27 @@ class Node:
     # -- daemons
 
     def _start(self, name, *command):
-        output = open(self.base / "logs" / f"{name}.stdout", "a")
-        return subprocess.Popen(self.inside(*command), stdout=output, stderr=output, stdin=subprocess.DEVNULL)
+        with open(self.base / "logs" / f"{name}.stdout", "a") as output:
+            return subprocess.Popen(self.inside(*command), stdout=output, stderr=output, stdin=subprocess.DEVNULL)
 
     def start_daemon(self):
         self.daemon = self._start("ctdb", self.cluster.daemon, "-i")
 
     def start_smbd(self):
         self.smbd = self._start("smbd", "smbd", "--foreground", "--no-process-group")
+
+    def kill_daemon(self):
+        """Its smbd ends by itself."""
+        os.kill(only_child(self.daemon.pid), signal.SIGKILL)
+        self.daemon.wait(20)
+
+    def restart(self):
+        """After its daemon was killed."""
+        self.smbd.wait(20)
+        self.start_daemon()
+        eventually("it sees a healthy cluster", lambda: self.healthy_nodes() == len(self.cluster.nodes))
+        self.start_smbd()
+        eventually("it serves again", self.serves_smb)
 
     def pause_daemon(self):
         os.kill(only_child(self.daemon.pid), signal.SIGSTOP)
@@ -250,14 +269,15 @@ class Node:
 
 
 class Hand:
-    """A client outside that is connected to one node and does one thing at a time (samba_hand.py)."""
+    """A client outside that is connected to one node and does one thing at a time (samba_hand.py); `port` is where its
+    connection comes from."""
 
-    def __init__(self, node, service="share"):
+    def __init__(self, node, service="share", address=None):
         self.process = subprocess.Popen(
-            node.cluster.outside.inside(PYTHON, Path(__file__).with_name("samba_hand.py"), node.address, service,
-                                        PASSWORD),
+            node.cluster.outside.inside(PYTHON, Path(__file__).with_name("samba_hand.py"), address or node.address,
+                                        service, PASSWORD),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.answer()
+        self.port = self.answer()["port"]
 
     def begin(self, order, **arguments):
         self.process.stdin.write(json.dumps([order, arguments]) + "\n")
@@ -283,6 +303,8 @@ class Hand:
     def abandon(self):
         self.process.kill()
         self.process.wait(timeout=20)
+        self.process.stdin.close()
+        self.process.stdout.close()
 
     def __exit__(self, *_):
         self.abandon()
@@ -291,7 +313,8 @@ class Hand:
 class SambaCluster:
     """A context: with it the machines exist, without it nothing of them is left, unless `keep`."""
 
-    def __init__(self, bin_directory, nodes=3, keep=False, samba_log_level=1):
+    def __init__(self, bin_directory, nodes=3, keep=False, samba_log_level=1, public=()):
+        self.public = public
         self.bin = Path(bin_directory).resolve()
         self.daemon = os.environ.get("CTDBD", self.bin / "ctdbd")
         self.keep = keep

@@ -5,6 +5,8 @@ Python. An answer has "status": "ok" or the server's NTSTATUS.
 """
 
 import json
+import os
+import socket
 import sys
 import time
 
@@ -24,8 +26,19 @@ class Hand:
         creds.guess(context)
         creds.set_username("root")
         creds.set_password(password)
-        self.connection = libsmb.Conn(address, service, lp=context, creds=creds)
+        self.connect = lambda: libsmb.Conn(address, service, lp=context, creds=creds)
+        self.connection = self.connect()
         self.held = {}
+
+    def port(self):
+        """Of the one TCP connection that this process has."""
+        for descriptor in os.listdir("/proc/self/fd"):
+            try:
+                with socket.socket(fileno=os.dup(int(descriptor))) as connection:
+                    return connection.getsockname()[1]
+            except (OSError, IndexError):
+                pass
+        return None
 
     def _open(self, name, share):
         return self.connection.create(Name=name, DesiredAccess=READ | WRITE, ShareAccess=share,
@@ -45,6 +58,25 @@ class Hand:
             self.connection.close(self._open(name, share=7))
             worst = max(worst, time.monotonic() - begin)
         return {"worst": worst}
+
+    def ride(self, name, seconds):
+        """Opens and closes, and connects again when the connection is gone; the longest wait between two that went well."""
+        done = after = reconnects = 0
+        worst, begin = 0.0, time.monotonic()
+        last = begin
+        while time.monotonic() < begin + seconds:
+            try:
+                if self.connection is None:
+                    self.connection = self.connect()
+                    reconnects += 1
+                self.connection.close(self._open(name, share=7))
+            except NTSTATUSError:
+                self.connection = None
+                continue
+            done, after = done + 1, after + (reconnects > 0)
+            now = time.monotonic()
+            worst, last = max(worst, now - last), now
+        return {"done": done, "after": after, "reconnects": reconnects, "worst": worst}
 
     def count(self, name, times=None, seconds=None):
         """Adds one to the twenty digits in a file, that often or for that long; nobody else may have it open."""
@@ -69,7 +101,7 @@ class Hand:
 def main():
     address, service, password = sys.argv[1:]
     hand = Hand(address, service, password)
-    print(json.dumps({"status": "ok"}), flush=True)
+    print(json.dumps({"status": "ok", "port": hand.port()}), flush=True)
     for line in sys.stdin:
         order, arguments = json.loads(line)
         try:
