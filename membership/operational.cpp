@@ -21,10 +21,11 @@ public:
         packet.service = packed.service;
         packet.chunk_count = packed.chunk_count;
         packet.chunks = std::move(packed.chunks);
-        for (const SendQueue::Packed::Completed& message : packed.completed)
+        for (SendQueue::Packed::Completed& message : packed.completed)
             originated.push_back({.counter = message.counter,
                                   .service = packed.service,
-                                  .position = {packet.seq, message.index}});
+                                  .position = {packet.seq, message.index},
+                                  .message = std::move(message.message)});
     }
 
 private:
@@ -103,7 +104,7 @@ Ring::Manner Protocol::manner() {
         std::uint64_t{settings_.consumer_windows} * settings_.window_for(installed_.size());
     const std::uint64_t waiting = consumer_.waiting_packets();
     consumer_is_slow_ = consumer_is_slow_ ? waiting > bound / 2 : waiting > bound;
-    return {.accelerated = settings_.accelerated > 0 && installed_.size() > 2,
+    return {.accelerated = settings_.accelerated > 0 && installed_.size() > 1,
             .consumer_is_slow = consumer_is_slow_};
 }
 

@@ -3,6 +3,7 @@
 
 #include "totem/vu.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace totem {
@@ -144,21 +145,63 @@ void Assembly::take_fragment(const DataPacket& packet,
         ++misfits_;
         return message.close();
     }
-    message.pieces.push_back(std::move(chunk.bytes));
+    if (packet.origin == self_)
+        message.pieces.push_back(std::move(chunk.bytes));
+    else
+        message.bytes.append(chunk.bytes.span(), *small_pool_);
     if (!chunk.last) return;
-    out.push_back(delivery(packet, index, message.counter, joined(message)));
+    out.push_back(delivery(packet, index, message.counter, whole(packet.origin, message)));
     message.close();
 }
 
-Bytes Assembly::joined(const Partial& message) {
-    WritableBytes whole =
-        message.size <= small ? small_pool_->allocate() : WritableBytes(message.size);
-    std::uint8_t* out = whole.data();
-    for (const Bytes& piece : message.pieces) {
-        std::memcpy(out, piece.data(), piece.size());
-        out += piece.size();
+void Assembly::keep(std::uint64_t counter, Bytes message) {
+    kept_.push_back({counter, std::move(message)});
+}
+
+Bytes Assembly::whole(ProcessorId origin, Partial& message) {
+    if (origin != self_) return message.bytes.finish();
+    while (!kept_.empty() && kept_.front().counter < message.counter)
+        kept_.pop_front();
+    if (!kept_.empty() && kept_.front().counter == message.counter) {
+        Bytes ours = std::move(kept_.front().message);
+        kept_.pop_front();
+        return ours;
     }
-    return whole.freeze(message.size);
+    for (const Bytes& piece : message.pieces)
+        message.bytes.append(piece.span(), *small_pool_);
+    return message.bytes.finish();
+}
+
+// -- Growing
+
+void Assembly::Growing::append(std::span<const std::uint8_t> piece, BlockPool& small_pool) {
+    if (size_ + piece.size() > block_.capacity()) grow(size_ + piece.size(), small_pool);
+    std::memcpy(block_.data() + size_, piece.data(), piece.size());
+    size_ += piece.size();
+}
+
+void Assembly::Growing::grow(std::size_t needed, BlockPool& small_pool) {
+    const std::size_t guess = size_ == 0 ? last_size_ : 2 * size_;
+    const std::size_t capacity = std::max(needed, std::min(guess, message_size_max));
+    WritableBytes larger = capacity <= small ? small_pool.allocate() : WritableBytes(capacity);
+    if (size_ > 0) std::memcpy(larger.data(), block_.data(), size_);
+    block_ = std::move(larger);
+}
+
+// What was guessed too large is not kept for as long as the application keeps the message.
+Bytes Assembly::Growing::finish() {
+    last_size_ = std::exchange(size_, 0);
+    if (block_.capacity() <= std::max(small, last_size_ + last_size_ / 4))
+        return block_.freeze(last_size_);
+    WritableBytes exact(last_size_);
+    std::memcpy(exact.data(), block_.data(), last_size_);
+    block_ = WritableBytes{};
+    return exact.freeze(last_size_);
+}
+
+void Assembly::Growing::drop() {
+    block_ = WritableBytes{};
+    size_ = 0;
 }
 
 } // namespace totem

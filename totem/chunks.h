@@ -5,6 +5,7 @@
 
 #include "totem/wire.h"
 
+#include <deque>
 #include <map>
 #include <memory>
 
@@ -57,6 +58,13 @@ private:
 // one ring and ends with it: the originators of partial messages send them anew on the next.
 class Assembly {
 public:
+    // `self`: whose messages may come back whole, by keep().
+    explicit Assembly(ProcessorId self = nobody) : self_(self) {}
+
+    // A message of our own that lies in several packets, of which the last got its place now: it is
+    // handed out again rather than put together from its pieces.
+    void keep(std::uint64_t counter, Bytes message);
+
     // Appends the messages that are complete with this packet, in order. Fragments that do not fit
     // what came before (a first chunk while a message is open, a middle one without) are counted
     // and dropped.
@@ -65,19 +73,44 @@ public:
     [[nodiscard]] std::uint64_t misfits() const { return misfits_; }
 
 private:
+    // A message that grows in one piece of memory. Each fragment is copied when its turn comes,
+    // while the packet is still in the cache, and the packet's memory is free at once.
+    class Growing {
+    public:
+        void append(std::span<const std::uint8_t> piece, BlockPool& small_pool);
+        [[nodiscard]] Bytes finish();
+        void drop();
+
+        [[nodiscard]] std::size_t size() const { return size_; }
+
+    private:
+        void grow(std::size_t needed, BlockPool& small_pool);
+
+        WritableBytes block_;
+        std::size_t size_ = 0;
+        std::size_t last_size_ = 0; // of the message before: a good guess
+    };
+
     // Of an originator that ever had one; between messages only its memory is kept.
     struct Partial {
         bool open = false;
         std::uint64_t counter = 0;
         Service service = Service::agreed;
-        std::vector<Bytes> pieces; // slices of the packets; joined once, when the last has come
-        std::size_t size = 0;      // of all pieces, at most message_size_max
+        Growing bytes;             // of others
+        std::vector<Bytes> pieces; // of our own: slices of the packets
+        std::size_t size = 0;      // so far, at most message_size_max
 
         void close() {
             open = false;
+            bytes.drop();
             pieces.clear();
             size = 0;
         }
+    };
+
+    struct Kept {
+        std::uint64_t counter = 0;
+        Bytes message;
     };
 
     void take_fragment(const DataPacket& packet,
@@ -86,11 +119,13 @@ private:
                        std::vector<Delivery>& out);
 
     void give_up(ProcessorId origin); // its open message, if it has one
-    Bytes joined(const Partial& message);
+    [[nodiscard]] Bytes whole(ProcessorId origin, Partial& message);
 
     // Most messages of several packets are small ones that lie across two.
     static constexpr std::size_t small = 2048;
 
+    ProcessorId self_;
+    std::deque<Kept> kept_; // in the order of their counters
     std::map<ProcessorId, Partial> partial_;
     std::unique_ptr<BlockPool> small_pool_ = std::make_unique<BlockPool>(small);
     std::uint64_t misfits_ = 0;

@@ -30,7 +30,7 @@ Ring::Ring(RingId id, std::vector<ProcessorId> members, ProcessorId self, const 
       window_size_({.least = settings.window_least_for(members_.size()),
                     .most = settings.window_for(members_.size())}),
       span_max_(2 * reach_for(settings, members_.size())),
-      window_(reach_for(settings, members_.size())) {
+      window_(reach_for(settings, members_.size())), assembly_(self) {
     const auto here = std::lower_bound(members_.begin(), members_.end(), self_);
     check(here != members_.end() && *here == self_, "a processor is a member of its ring");
     successor_ = std::next(here) == members_.end() ? members_.front() : *std::next(here);
@@ -131,7 +131,11 @@ void Ring::originate(Token& token, Manner manner, PacketSource& source, Outbox& 
     while (sent < allowed && source.backlog() > 0 && window_.reaches(next(token.seq))) {
         token.seq = next(token.seq);
         DataPacket packet{.ring = id_, .seq = token.seq, .origin = self_, .visit = token.token_seq};
+        const std::size_t before = out.originated.size();
         source.fill(packet, out.originated);
+        for (Origination& message : std::span(out.originated).subspan(before))
+            if (!message.message.empty())
+                assembly_.keep(message.counter, std::move(message.message));
         // We never hear ourselves: our own copy goes in here, before the token leaves (4.1, 4.9).
         const Window::Stored stored = window_.store(packet);
         check(stored == Window::Stored::fresh, "a seq is assigned once, by the token's holder");

@@ -22,6 +22,7 @@ struct Origination {
     std::uint64_t counter = 0;
     Service service = Service::agreed;
     Position position;
+    Bytes message; // of one that lies in several packets: the whole
 };
 
 // What a step on the ring produced, in order: packets to multicast, of which the first

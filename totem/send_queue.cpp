@@ -51,15 +51,19 @@ std::size_t SendQueue::packets_needed(std::size_t payload_max) const {
 }
 
 // The next chunk of the head that `room` bytes of a packet have place for; of size 0 and neither
-// first nor last if it is better to open the next packet.
-ChunkHead SendQueue::next_chunk(std::size_t room) const {
+// first nor last if it is better to open the next packet. That is so for a message that the next
+// packet can hold whole, unless much of this one would stay empty: to put two pieces together costs
+// every receiver more than an eighth of a packet, and packets of small messages that end between
+// messages are of one size, which lets them travel as one run (net/datagrams.h).
+ChunkHead SendQueue::next_chunk(std::size_t room, std::size_t payload_max) const {
     const Waiting& head = messages_.front();
     ChunkHead chunk{.first = head_offset_ == 0,
                     .last = true,
                     .counter = head.counter,
                     .size = head.payload.size() - head_offset_};
     if (packed_size(chunk) <= room) return chunk;
-    if (room < fragment_min) return {};
+    const bool fits_whole = chunk.first && packed_size(chunk) <= payload_max;
+    if (room < fragment_min || (fits_whole && room < payload_max / 8)) return {};
     chunk.last = false;
     const std::size_t behind_size = room - 1 - (chunk.first ? vu_size(chunk.counter) : 0);
     chunk.size = behind_size - vu_size(behind_size);
@@ -79,7 +83,8 @@ SendQueue::Packed SendQueue::pack(std::size_t payload_max) {
         return head.service == packed.service || mutated(Mutant::packing_mixes_services);
     };
     while (!messages_.empty() && fits(messages_.front()) && packed.chunk_count < chunks_max) {
-        const ChunkHead chunk = next_chunk(payload_max - static_cast<std::size_t>(out - begin));
+        const ChunkHead chunk =
+            next_chunk(payload_max - static_cast<std::size_t>(out - begin), payload_max);
         if (chunk.size == 0 && !chunk.last) break;
         const Waiting& head = messages_.front();
         out = write(out, chunk);
@@ -92,7 +97,8 @@ SendQueue::Packed SendQueue::pack(std::size_t payload_max) {
         if (!chunk.last) break; // a message that goes on has filled the packet
         packed.completed.push_back({.counter = head.counter,
                                     .index = index,
-                                    .size = static_cast<std::uint32_t>(head.payload.size())});
+                                    .size = static_cast<std::uint32_t>(head.payload.size()),
+                                    .message = chunk.first ? Bytes{} : head.payload});
         pop_head();
     }
     packed.chunks = block.freeze(static_cast<std::size_t>(out - begin));

@@ -40,6 +40,7 @@ public:
             std::uint64_t counter = 0;
             std::uint8_t index = 0; // of the last chunk in the packet
             std::uint32_t size = 0;
+            Bytes message; // the whole, of one of which this is not the only packet
         };
 
         Service service = Service::agreed;
@@ -66,7 +67,7 @@ private:
     // What a queued message counts against the bound: many empty messages are not nothing.
     [[nodiscard]] std::size_t weight() const { return bytes_ + messages_.size() * sizeof(Waiting); }
 
-    [[nodiscard]] ChunkHead next_chunk(std::size_t room) const;
+    [[nodiscard]] ChunkHead next_chunk(std::size_t room, std::size_t payload_max) const;
     void pop_head();
 
     boost::circular_buffer<Waiting> messages_; // doubles when it is full

@@ -35,6 +35,8 @@ Piece last(std::string content) { return {false, true, 0, std::move(content)}; }
 
 // Gives an Assembly one packet after the other and keeps what comes out, as "1.7 content".
 struct Receiver {
+    explicit Receiver(ProcessorId self = nobody) : assembly(self) {}
+
     Assembly assembly;
     std::vector<Delivery> delivered;
     std::uint64_t seq = 0;
@@ -167,4 +169,42 @@ TEST_CASE("assembly: a wrapped packet holds no message, a malformed one harms no
     receiver.assembly.take(cut, receiver.delivered);
     CHECK(receiver.messages() == Texts{"1.1 good"});
     CHECK(receiver.assembly.misfits() == 1);
+}
+
+TEST_CASE("assembly: a message of our own comes back as it was submitted, without a copy") {
+    Receiver receiver(a);
+    const Bytes submitted = Bytes::copy_of("one message");
+    receiver.take(a, {first(3, "one ")});
+    receiver.take(b, {first(9, "another ")});
+    receiver.assembly.keep(3, submitted);
+    receiver.take(a, {last("message"), whole(4, "two")});
+    receiver.take(b, {last("one")});
+    CHECK(receiver.messages() == Texts{"1.3 one message", "1.4 two", "2.9 another one"});
+    CHECK(receiver.delivered[0].payload.data() == submitted.data());
+}
+
+TEST_CASE("assembly: our own is put together where the whole is not at hand") {
+    Receiver receiver(a);
+    receiver.assembly.keep(2, Bytes::copy_of("of an earlier message"));
+    receiver.take(a, {first(3, "one ")});
+    receiver.take(a, {last("message")});
+    CHECK(receiver.messages() == Texts{"1.3 one message"});
+}
+
+TEST_CASE("assembly: a large message after a small one and a small one after a large one") {
+    Receiver receiver;
+    const auto send = [&](std::uint64_t counter, std::size_t size) {
+        const std::string content(size, static_cast<char>('a' + counter));
+        receiver.take(b, {first(counter, content.substr(0, size / 3))});
+        receiver.take(b, {middle(content.substr(size / 3, size / 3))});
+        receiver.take(b, {last(content.substr(2 * (size / 3)))});
+        const Bytes& payload = receiver.delivered.back().payload;
+        CHECK(payload.view() == content);
+        // What the application keeps is not much more than what it was sent.
+        CHECK(payload.footprint() <= std::max<std::size_t>(2048, size + size / 4));
+    };
+    std::uint64_t counter = 0;
+    for (const std::size_t size : {30, 100'000, 40, 3'000'000, 2'900'000, 100'000, 5'000, 30})
+        send(++counter, size);
+    CHECK(receiver.assembly.misfits() == 0);
 }

@@ -184,3 +184,39 @@ TEST_CASE("send queue: in steady state it takes nothing from the heap") {
         turn(payload);
     CHECK(allocations_so_far() == before);
 }
+
+TEST_CASE("send queue: a small message is not cut to fill the last eighth of a packet") {
+    Queue q{};
+    for (int i = 0; i < 40; ++i)
+        q.push(200);
+    for (int packet = 0; packet < 6; ++packet) { // all of one size: one run for the network
+        const auto packed = q.queue.pack(1344);
+        CHECK(words_of(packed) == Words(6, "whole 200"));
+        CHECK(packed.chunks.size() == 6 * 204);
+    }
+    CHECK(words_of(q.queue.pack(1344)) == Words(4, "whole 200"));
+}
+
+TEST_CASE("send queue: a message is cut where much of the packet would stay empty") {
+    Queue q{700, 700};
+    CHECK(words_of(q.queue.pack(1344)) == Words{"whole 700", "first 636"});
+    CHECK(words_of(q.queue.pack(1344)) == Words{"last 64"});
+}
+
+TEST_CASE("send queue: one that no packet holds is cut wherever a fragment has room") {
+    Queue q{1240, 2000};
+    CHECK(words_of(q.queue.pack(1344)).size() == 2);
+}
+
+TEST_CASE("send queue: a message of several packets is given back whole with its last one") {
+    Queue q{10};
+    const Bytes large = message(3000);
+    REQUIRE(q.queue.push(large, Service::agreed).has_value());
+    const auto first = q.queue.pack(1344);
+    REQUIRE(first.completed.size() == 1);
+    CHECK(first.completed[0].message.empty()); // it lies in this packet alone
+    CHECK(q.queue.pack(1344).completed.empty());
+    const auto last = q.queue.pack(1344);
+    REQUIRE(last.completed.size() == 1);
+    CHECK(last.completed[0].message.data() == large.data());
+}
