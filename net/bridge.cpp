@@ -83,6 +83,15 @@ void Bridge::mourn(NodeId node) {
     to_ring_.ring();
 }
 
+void Bridge::set_others(std::map<NodeId, Address> others) {
+    {
+        const std::lock_guard lock(news_mutex_);
+        others_ = std::move(others);
+    }
+    others_changed_.store(true, std::memory_order_release);
+    to_ring_.ring();
+}
+
 void Bridge::leave() {
     leave_.store(true, std::memory_order_release);
     to_ring_.ring();
@@ -158,6 +167,12 @@ std::vector<NodeId> Bridge::take_dead() {
     if (!somebody_died_.exchange(false, std::memory_order_acquire)) return {};
     const std::lock_guard lock(news_mutex_);
     return std::exchange(dead_, {});
+}
+
+std::optional<std::map<NodeId, Address>> Bridge::take_others() {
+    if (!others_changed_.exchange(false, std::memory_order_acquire)) return {};
+    const std::lock_guard lock(news_mutex_);
+    return std::exchange(others_, {});
 }
 
 std::uint64_t Bridge::take_consumed() {

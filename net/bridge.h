@@ -8,12 +8,14 @@
 #pragma once
 
 #include "net/file.h"
+#include "net/interface.h"
 #include "net/node.h"
 
 #include <boost/lockfree/spsc_queue.hpp>
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <vector>
@@ -50,6 +52,7 @@ public:
     [[nodiscard]] bool submit(const Bytes& message, Service service);
     void set_hint(Bytes hint);
     void mourn(NodeId node);
+    void set_others(std::map<NodeId, Address> others);
     void leave();
     void stop();
     std::size_t poll(const std::function<void(Event&&)>& handle, std::size_t limit);
@@ -78,6 +81,7 @@ public:
     [[nodiscard]] bool take_room_wish();
     [[nodiscard]] std::optional<Bytes> take_hint();
     [[nodiscard]] std::vector<NodeId> take_dead();
+    [[nodiscard]] std::optional<std::map<NodeId, Address>> take_others();
 
     [[nodiscard]] bool leave_wished() const { return leave_.load(std::memory_order_acquire); }
 
@@ -115,10 +119,11 @@ private:
     std::atomic<bool> leave_{false};
     std::atomic<bool> stop_{false};
 
-    std::atomic<bool> hint_changed_{false};
+    std::atomic<bool> hint_changed_{false}, others_changed_{false};
     std::atomic<bool> somebody_died_{false};
-    std::mutex news_mutex_;     // of both, which are rare
-    std::optional<Bytes> hint_; // only the newest counts
+    std::mutex news_mutex_; // of what is rare: only the newest counts, but for the dead
+    std::optional<Bytes> hint_;
+    std::optional<std::map<NodeId, Address>> others_;
     std::vector<NodeId> dead_;
 
     std::vector<Event> waiting_; // the ring's own: [first_waiting_, size) wait

@@ -205,12 +205,23 @@ void Driver::take_orders() {
     if (auto hint = bridge_.take_hint()) step(membership::HintChanged{std::move(*hint)});
     for (const NodeId dead : bridge_.take_dead())
         step(membership::PeerUnreachable{dead});
+    if (const auto others = bridge_.take_others()) meet(*others);
     take_submissions();
     if (bridge_.take_room_wish()) bridge_.push(RoomAvailable{});
     if (bridge_.leave_wished() && !leave_requested_ && bridge_.next_submission() == nullptr) {
         leave_requested_ = true;
         step(membership::LeaveRequested{});
     }
+}
+
+// Who is on the ring is the core's to know: a node that is new comes to it by itself.
+void Driver::meet(const std::map<NodeId, Address>& others) {
+    std::vector<NodeId> nodes = {identity_.self.node};
+    for (const auto& [node, address] : others)
+        nodes.push_back(node);
+    sockets_.know(others);
+    sockets_.widen(receive_buffer_for(options_.settings, nodes.size(), plan_.mtu));
+    opener_.hear_only(nodes);
 }
 
 void Driver::take_submissions() {

@@ -79,6 +79,7 @@ private:
     // -- from the application (driver.cpp)
     void take_orders();
     void take_submissions();
+    void meet(const std::map<NodeId, Address>& others);
 
     // -- packets in (driver_packets.cpp)
     void read_packets(std::size_t packets_max);

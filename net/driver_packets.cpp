@@ -52,8 +52,7 @@ void Driver::hear(const Received& received) {
             end(Broken{fmt::format("the machines {} and {} both run as node {}: give every machine "
                                    "its own node number, "
                                    "and never copy the state file to another machine",
-                                   received.from.address().to_string(),
-                                   options_.addresses.at(identity_.self.node),
+                                   received.from.address().to_string(), plan_.own.to_string(),
                                    identity_.self.node)});
         return;
     }

@@ -21,11 +21,12 @@ struct Node::State {
     explicit State(const NodeOptions& options)
         : own_thread(options.own_thread),
           bridge({options.events_max, submitted_bytes_max(options)}, !options.own_thread),
-          driver(options, bridge) {}
+          driver(options, bridge), wanted(options) {}
 
     bool own_thread;
     Bridge bridge;
     Driver driver;
+    NodeOptions wanted; // its addresses change
     std::thread ring;
 };
 
@@ -64,6 +65,13 @@ bool Node::submit(const Bytes& message, Service service) {
 void Node::set_hint(Bytes hint) { state_->bridge.set_hint(std::move(hint)); }
 
 void Node::mourn(NodeId node) { state_->bridge.mourn(node); }
+
+void Node::set_addresses(const std::map<NodeId, std::string>& addresses) {
+    NodeOptions changed = state_->wanted;
+    changed.addresses = addresses;
+    state_->bridge.set_others(parse_addresses(changed).others);
+    state_->wanted = std::move(changed);
+}
 
 void Node::leave() { state_->bridge.leave(); }
 

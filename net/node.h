@@ -104,6 +104,9 @@ public:
     // Another node's process is known to be gone, whatever the network says of it: the ring need
     // not wait for its silence.
     void mourn(NodeId node);
+    // The nodes of the cluster are others from now on; we stay where we are. Throws as the
+    // constructor does. A node that is left out is not heard any more.
+    void set_addresses(const std::map<NodeId, std::string>& addresses);
     void leave(); // clean leave; ends with the event Left
 
     [[nodiscard]] NodeReport report() const;

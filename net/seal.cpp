@@ -123,8 +123,13 @@ void ReplayWindow::mark(std::uint64_t counter) {
 
 // -- Opener
 
-Opener::Opener(const SealContext& context, std::vector<NodeId> nodes)
+Opener::Opener(const SealContext& context, const std::vector<NodeId>& nodes)
     : context_(context), tag_(cluster_tag(context.cluster)) {
+    hear_only(nodes);
+}
+
+void Opener::hear_only(const std::vector<NodeId>& nodes) {
+    nodes_ = {nodes.begin(), nodes.end()};
     for (const NodeId node : nodes)
         streams_[node];
 }
@@ -169,7 +174,7 @@ std::optional<Refusal> Opener::refused_by_sender(const Envelope& envelope,
         (envelope.boot_nonce == own_nonce ||
          rekeyings_of(envelope.boot_nonce) < rekeyings_of(own_nonce)))
         return Refusal::own_echo;
-    if (!streams_.contains(envelope.sender.node)) return Refusal::unknown_node;
+    if (!nodes_.contains(envelope.sender.node)) return Refusal::unknown_node;
     const bool sealed = !context_.keys.empty();
     if (envelope.encrypted != sealed) return Refusal::wrong_mode;
     if (!sealed && addressed_as != envelope.sender.node) return Refusal::wrong_address;

@@ -21,6 +21,7 @@
 #include <bitset>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <variant>
@@ -114,7 +115,10 @@ struct Opened {
 class Opener {
 public:
     // `nodes`: who is heard, ourselves included.
-    Opener(const SealContext& context, std::vector<NodeId> nodes);
+    Opener(const SealContext& context, const std::vector<NodeId>& nodes);
+
+    // From now on. What was heard of somebody before is not heard again, should he come back.
+    void hear_only(const std::vector<NodeId>& nodes);
 
     // Opens in place. `addressed_as`: the node whose address the datagram came from, if any; only
     // the insecure mode trusts it. `own_nonce`: what our Sealer uses now.
@@ -154,7 +158,8 @@ private:
 
     SealContext context_;
     std::uint32_t tag_;
-    std::map<NodeId, Stream> streams_; // one for every node of the nodes file
+    std::set<NodeId> nodes_;
+    std::map<NodeId, Stream> streams_; // of these and of former ones
     RefusalCounts refusals_{};
     Instant derivation_due_{}; // when an unhurried series of derivations would be at its end
 };

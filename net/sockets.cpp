@@ -43,13 +43,6 @@ Address choose_group(const NodeOptions& options, const Address& own) {
     return group;
 }
 
-// 4.5: twice the largest number of packets under way, at what the kernel charges for each.
-std::size_t receive_buffer_for(const NodeOptions& options, std::size_t mtu) {
-    const std::size_t packets = options.settings.outstanding_max_for(options.addresses.size());
-    const std::size_t charge = std::bit_ceil(mtu + 512);
-    return std::min(2 * packets * charge, receive_buffer_max);
-}
-
 // -- one socket, by options
 
 class Opening {
@@ -177,27 +170,42 @@ private:
 
 std::size_t header_size(const Address& own) { return own.is_v4() ? 28 : 48; }
 
-SocketPlan plan_sockets(const NodeOptions& options) {
+std::size_t
+receive_buffer_for(const totem::Settings& settings, std::size_t members, std::size_t mtu) {
+    const std::size_t packets = settings.outstanding_max_for(members);
+    const std::size_t charge = std::bit_ceil(mtu + 512);
+    return std::min(2 * packets * charge, receive_buffer_max);
+}
+
+Addresses parse_addresses(const NodeOptions& options) {
     const auto own = options.addresses.find(options.self);
     if (own == options.addresses.end())
         throw std::runtime_error(
             fmt::format("node {}: not among the {} addresses; correct the nodes file or our number",
                         options.self, options.addresses.size()));
-    SocketPlan plan;
+    Addresses addresses;
     std::set<Address> seen;
     for (const auto& [node, text] : options.addresses) {
         const Address address = parse_address(text, fmt::format("node {}", node));
         if (!seen.insert(address).second)
             throw std::runtime_error(fmt::format(
                 "node {}: address {} is there twice; give every node its own", node, text));
-        (node == options.self ? plan.own : plan.others[node]) = address;
+        (node == options.self ? addresses.own : addresses.others[node]) = address;
     }
-    for (const auto& [node, address] : plan.others)
-        if (address.is_v4() != plan.own.is_v4())
+    for (const auto& [node, address] : addresses.others)
+        if (address.is_v4() != addresses.own.is_v4())
             throw std::runtime_error(
                 fmt::format("node {}: {} is of another address family than ours, {}; use IPv4 for "
                             "all nodes or IPv6 for all",
-                            node, address.to_string(), plan.own.to_string()));
+                            node, address.to_string(), addresses.own.to_string()));
+    return addresses;
+}
+
+SocketPlan plan_sockets(const NodeOptions& options) {
+    Addresses addresses = parse_addresses(options);
+    SocketPlan plan;
+    plan.own = addresses.own;
+    plan.others = std::move(addresses.others);
     plan.transport = options.transport;
     if (options.transport == Transport::multicast) plan.group = choose_group(options, plan.own);
     plan.multicast_ttl = options.multicast_ttl;
@@ -211,11 +219,12 @@ SocketPlan plan_sockets(const NodeOptions& options) {
         others.push_back(address);
     plan.mtu = options.mtu != 0 ? options.mtu : path_mtu(plan.own, others);
     plan.offload = options.offload;
-    plan.receive_buffer = receive_buffer_for(options, plan.mtu);
+    plan.receive_buffer = receive_buffer_for(options.settings, options.addresses.size(), plan.mtu);
     return plan;
 }
 
-Sockets::Sockets(const SocketPlan& plan) {
+Sockets::Sockets(const SocketPlan& plan)
+    : transport_(plan.transport), port_(plan.port), token_port_(plan.token_port) {
     const bool multicast = plan.transport == Transport::multicast;
     Opening token_opening(plan, {plan.own, plan.token_port}, warnings);
     token_opening.bind(); // first: it is what tells that this node runs already
@@ -228,12 +237,33 @@ Sockets::Sockets(const SocketPlan& plan) {
     data = data_opening.finish();
     token = token_opening.finish();
 
-    for (const auto& [node, address] : plan.others) {
-        token_of[node] = {address, plan.token_port};
-        node_at[address] = node;
-        if (!multicast) everybody.emplace_back(address, plan.port);
-    }
     if (multicast) everybody.emplace_back(plan.group, plan.port);
+    know(plan.others);
+}
+
+void Sockets::know(const std::map<NodeId, Address>& others) {
+    const bool unicast = transport_ == Transport::unicast;
+    token_of.clear();
+    node_at.clear();
+    if (unicast) everybody.clear();
+    for (const auto& [node, address] : others) {
+        token_of[node] = {address, token_port_};
+        node_at[address] = node;
+        if (unicast) everybody.emplace_back(address, port_);
+    }
+}
+
+// As much as the kernel grants; a start with as many nodes says whether that is too little.
+void Sockets::widen(std::size_t receive_buffer) {
+    const auto wish = static_cast<int>(receive_buffer / 2); // the kernel doubles it
+    for (const int fd : {data.get(), token.get()}) {
+        int got = 0;
+        socklen_t size = sizeof got;
+        ::getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &got, &size);
+        if (got >= 2 * wish) continue;
+        if (::setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &wish, sizeof wish) != 0)
+            ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &wish, sizeof wish);
+    }
 }
 
 } // namespace net

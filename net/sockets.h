@@ -27,6 +27,14 @@ struct SocketPlan {
     std::size_t receive_buffer = 0; // bytes, as the kernel counts them
 };
 
+struct Addresses {
+    Address own;
+    std::map<NodeId, Address> others;
+};
+
+// Those of the options; throws std::runtime_error naming the node and the remedy.
+[[nodiscard]] Addresses parse_addresses(const NodeOptions& options);
+
 // Reads addresses, group and mtu from the options; throws std::runtime_error naming key and remedy.
 [[nodiscard]] SocketPlan plan_sockets(const NodeOptions& options);
 
@@ -38,6 +46,11 @@ public:
     // Throws std::runtime_error naming address, port and remedy.
     explicit Sockets(const SocketPlan& plan);
 
+    // The other nodes are these from now on.
+    void know(const std::map<NodeId, Address>& others);
+    // ... and the kernel may keep so much for us.
+    void widen(std::size_t receive_buffer);
+
     Descriptor data;
     Descriptor token;
 
@@ -47,6 +60,14 @@ public:
     bool coalescing = false;             // ... and UDP_GRO: `data` receives runs of datagrams
     std::vector<std::string> warnings;   // sentences for the operator
     std::map<Address, NodeId> node_at;   // whose address it is
+
+private:
+    Transport transport_;
+    std::uint16_t port_, token_port_;
 };
+
+// 4.5: twice the largest number of packets under way, at what the kernel charges for each.
+[[nodiscard]] std::size_t
+receive_buffer_for(const totem::Settings& settings, std::size_t members, std::size_t mtu);
 
 } // namespace net
