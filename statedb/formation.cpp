@@ -48,14 +48,14 @@ void continue_order(Formation& formation, States::const_iterator donor) {
 // made durable there; if they lost even their history, they are as good as anybody.
 //   Who is not here may have been cut off a moment ago, and its clients may still be at work: it
 // departs now, in whatever life it is. Only where nobody was ever in a component nobody can be.
-void start_anew(Formation& formation, const Knowledge& known, const std::vector<NodeId>& nodes) {
+void start_anew(Formation& formation, const Knowledge& known) {
     formation.fresh = true;
     const auto is_here = [&](NodeId node) {
         return std::ranges::any_of(formation.states,
                                    [&](const auto& entry) { return entry.first.node == node; });
     };
     if (known.newest().index != 0)
-        for (const NodeId node : nodes)
+        for (const NodeId node : formation.primary.cluster)
             if (!is_here(node)) formation.view.departed.push_back({node, some_life});
     Position start;
     for (const auto& [member, state] : formation.states) {
@@ -67,6 +67,42 @@ void start_anew(Formation& formation, const Knowledge& known, const std::vector<
         for (const auto& [member, state] : formation.states)
             formation.holders.push_back(member);
     formation.base = after_formation(start, formation.view.ring, formation.primary.index);
+}
+
+std::vector<NodeId> nodes_of(const std::vector<ProcessorId>& processors) {
+    std::vector<NodeId> nodes;
+    for (const ProcessorId& processor : processors)
+        nodes.push_back(processor.node);
+    return nodes;
+}
+
+// Every list that one of the members goes by, once.
+std::vector<std::vector<NodeId>> clusters_of(const States& states) {
+    std::vector<std::vector<NodeId>> clusters;
+    for (const auto& [member, state] : states)
+        if (!contains(clusters, state.cluster.nodes)) clusters.push_back(state.cluster.nodes);
+    return clusters;
+}
+
+// Those who vote are of the cluster; a stranger may be on the ring, and hold the state.
+void count_voters(Formation& formation) {
+    const std::vector<NodeId>& cluster = formation.primary.cluster;
+    formation.primary.nodes = nodes_of(formation.holders);
+    std::erase_if(formation.primary.nodes, [&](NodeId node) { return !contains(cluster, node); });
+    if (formation.primary.nodes.empty()) formation.primary.nodes = nodes_of(formation.holders);
+}
+
+// What all members go by becomes the cluster with the component itself, if it may.
+void agree_on_cluster(Formation& formation) {
+    const ClusterList& first = formation.states.begin()->second.cluster;
+    const bool same = std::ranges::all_of(
+        formation.states, [&](const auto& entry) { return entry.second.cluster == first; });
+    if (!same || first.nodes == formation.primary.cluster) return;
+    std::vector<ProcessorId> members;
+    for (const auto& [member, state] : formation.states)
+        members.push_back(member);
+    if (obstacle_to(first.nodes, members) == ClusterObstacle::none)
+        formation.primary.cluster = first.nodes;
 }
 
 void compare_views(Formation& formation, const std::vector<ProcessorId>& previous) {
@@ -113,21 +149,29 @@ std::vector<Summary> Formation::summaries(ServiceId service) const {
     return all;
 }
 
-Proposal propose(const Cluster& cluster, const RingId& ring, States states) {
+ClusterObstacle obstacle_to(const std::vector<NodeId>& wanted,
+                            std::span<const ProcessorId> members) {
+    for (const ProcessorId& member : members)
+        if (!contains(wanted, member.node)) return ClusterObstacle::member_absent;
+    return 2 * members.size() >= wanted.size() ? ClusterObstacle::none
+                                               : ClusterObstacle::too_many_new;
+}
+
+Proposal propose(const Grounds& grounds, const RingId& ring, States states) {
     std::vector<NodeId> members;
     std::vector<History> histories;
     for (const auto& [member, state] : states) {
         members.push_back(member.node);
         histories.push_back(state.history);
     }
-    const bool under_lock = cluster.witness && !blank(*cluster.witness);
+    const bool under_lock = grounds.witness && !blank(*grounds.witness);
     if (under_lock) {
         members.push_back(witness_node);
-        histories.push_back(*cluster.witness);
+        histories.push_back(*grounds.witness);
     }
     Proposal proposal{.verdict = under_lock
                                      ? judge_under_lock(members, histories)
-                                     : judge(cluster.rule, cluster.nodes, members, histories),
+                                     : judge(grounds.rule, clusters_of(states), members, histories),
                       .known = pool(members, histories),
                       .formation = {}};
     if (!proposal.verdict.eligible) return proposal;
@@ -138,16 +182,19 @@ Proposal propose(const Cluster& cluster, const RingId& ring, States states) {
     formation.primary.index = proposal.verdict.next_index;
     formation.newest = proposal.known.newest().index;
     formation.newest_nodes = proposal.known.newest().nodes;
+    formation.primary.cluster = proposal.known.newest().cluster;
+    if (formation.primary.cluster.empty())
+        formation.primary.cluster = formation.states.begin()->second.cluster.nodes;
     const auto donor = donor_of(formation.states, formation.newest);
     std::vector<ProcessorId> previous;
     if (donor != formation.states.end()) {
         continue_order(formation, donor);
         previous = donor->second.view;
     } else {
-        start_anew(formation, proposal.known, cluster.nodes);
+        start_anew(formation, proposal.known);
     }
-    for (const ProcessorId& holder : formation.holders)
-        formation.primary.nodes.push_back(holder.node);
+    count_voters(formation);
+    agree_on_cluster(formation);
     if (mutated(Mutant::joiner_votes_at_once)) {
         formation.primary.nodes = members;
         std::erase(formation.primary.nodes, witness_node);

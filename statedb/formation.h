@@ -32,8 +32,8 @@ struct Proposal {
     Formation formation; // if eligible
 };
 
-struct Cluster {
-    std::vector<NodeId> nodes;
+// What decides besides the STATEs.
+struct Grounds {
     QuorumRule rule = QuorumRule::dynamic;
     // What the witness remembers, where the component has the cluster lock and a witness. A blank
     // one has seen nothing yet: then votes decide.
@@ -42,6 +42,13 @@ struct Cluster {
 
 // `states` has one entry for each member.
 [[nodiscard]] Proposal
-propose(const Cluster& cluster, const RingId& ring, std::map<ProcessorId, StateReport> states);
+propose(const Grounds& grounds, const RingId& ring, std::map<ProcessorId, StateReport> states);
+
+// Why a component of these members may not make `wanted` its cluster. A member that it left out
+// would go on with a vote that does not count. And members store what they agree on, others may be
+// new: were those more than half, they could begin a cluster of their own, since none of them would
+// know of this one (docs/adr/0018).
+[[nodiscard]] ClusterObstacle obstacle_to(const std::vector<NodeId>& wanted,
+                                          std::span<const ProcessorId> members);
 
 } // namespace statedb

@@ -1,6 +1,7 @@
 // A voting history as bytes, for stable storage and for the 64 bytes of a commit token's hint: a
-// version, then primaries, each an index and its nodes as a bitmap, and an index. By hand because a
-// Protobuf list of 64 nodes would not fit the hint.
+// version, then primaries, each an index, its nodes as a bitmap and the cluster's as another, and
+// an index. By hand because a Protobuf list of 64 nodes would not fit the hint; which goes without
+// the clusters, as the histories of version 2 did.
 #include "statedb/quorum.h"
 
 #include <algorithm>
@@ -10,13 +11,16 @@ namespace statedb {
 
 namespace {
 
-constexpr std::uint8_t format_version = 2;
+enum Version : std::uint8_t { without_clusters = 2, with_clusters = 3 };
+
 constexpr std::size_t bitmap_bytes_max = 8; // nodes 1..64
 constexpr std::uint8_t listed_nodes = 0xff; // instead of a bitmap's size: a list, for other numbers
 constexpr std::size_t nodes_max = members_max;
 
 class Writer {
 public:
+    explicit Writer(Version version) : version_(version) { byte(version); }
+
     void byte(std::uint8_t value) { bytes_.push_back(value); }
 
     void number(std::uint64_t value) {
@@ -28,6 +32,7 @@ public:
     void primary(const Primary& primary) {
         number(primary.index);
         nodes(primary.nodes);
+        if (version_ == with_clusters) nodes(primary.cluster);
     }
 
     [[nodiscard]] const std::vector<std::uint8_t>& bytes() const { return bytes_; }
@@ -52,13 +57,16 @@ private:
         bytes_.insert(bytes_.end(), bitmap, bitmap + used);
     }
 
+    Version version_;
     std::vector<std::uint8_t> bytes_;
 };
 
 // Reads what a disk or a peer gave us. Any mistake empties the input and is remembered.
 class Reader {
 public:
-    explicit Reader(std::span<const std::uint8_t> bytes) : rest_(bytes) {}
+    explicit Reader(std::span<const std::uint8_t> bytes) : rest_(bytes), version_(byte()) {
+        if (version_ != without_clusters && version_ != with_clusters) fail();
+    }
 
     std::uint8_t byte() {
         if (rest_.empty()) return fail();
@@ -81,6 +89,7 @@ public:
         Primary primary;
         primary.index = number();
         primary.nodes = nodes();
+        if (version_ == with_clusters) primary.cluster = nodes();
         if (primary.nodes.empty() != (primary.index == 0)) fail();
         return primary;
     }
@@ -123,13 +132,11 @@ private:
 
     std::span<const std::uint8_t> rest_;
     bool good_ = true;
+    std::uint8_t version_;
 };
 
-} // namespace
-
-Bytes encode(const History& history) {
-    Writer out;
-    out.byte(format_version);
+Bytes encode_as(Version version, const History& history) {
+    Writer out(version);
     out.primary(history.last_primary);
     out.number(history.attempts.size());
     for (const Primary& attempt : history.attempts)
@@ -138,9 +145,12 @@ Bytes encode(const History& history) {
     return Bytes::copy_of(out.bytes());
 }
 
+} // namespace
+
+Bytes encode(const History& history) { return encode_as(with_clusters, history); }
+
 std::optional<History> decode_history(std::span<const std::uint8_t> bytes) {
     Reader in(bytes);
-    if (in.byte() != format_version) return std::nullopt;
     History history;
     history.last_primary = in.primary();
     const std::uint64_t attempts = in.number();
@@ -154,10 +164,10 @@ std::optional<History> decode_history(std::span<const std::uint8_t> bytes) {
 
 Bytes hint_of(const History& history) {
     History told = history;
-    Bytes bytes = encode(told);
+    Bytes bytes = encode_as(without_clusters, told);
     while (bytes.size() > hint_size_max && !told.attempts.empty()) {
         told.attempts.erase(told.attempts.begin());
-        bytes = encode(told);
+        bytes = encode_as(without_clusters, told);
     }
     return bytes.size() <= hint_size_max ? bytes : Bytes{};
 }

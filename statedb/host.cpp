@@ -29,6 +29,8 @@ Host::State::State(HostSettings settings_given,
     : settings(std::move(settings_given)), services(services_given.begin(), services_given.end()),
       history(std::move(stored)), replica(settings.self, services_given) {
     std::ranges::sort(services, {}, &StateMachine::id);
+    std::ranges::sort(settings.nodes);
+    cluster_status.agreed = history.last_primary.cluster;
     std::ranges::copy_if(services, std::back_inserter(free_services),
                          [](const StateMachine* machine) { return !machine->needs_quorum(); });
 }
@@ -120,7 +122,7 @@ void Host::State::enter_configuration(const Configuration& configuration) {
         histories.push_back(told ? decode_history(configuration.hints[i].span()).value_or(History{})
                                  : History{});
     }
-    const Verdict verdict = judge(settings.rule, settings.nodes, nodes, histories);
+    const Verdict verdict = judge(settings.rule, {&settings.nodes, 1}, nodes, histories);
     quorum = verdict.why;
     component->phase = verdict.eligible ? HostPhase::forming : HostPhase::no_quorum;
     if (!verdict.eligible) cut_off();
@@ -129,6 +131,7 @@ void Host::State::enter_configuration(const Configuration& configuration) {
     report.history = history;
     report.left.assign(left.begin(), left.end());
     report.has_witness = settings.has_witness;
+    report.cluster = {settings.nodes, settings.nodes_digest};
     say(std::move(report), Service::safe);
 }
 
@@ -290,6 +293,19 @@ void Host::resign(Instant now) {
     if (s.component && s.component->formed && s.component->regular())
         s.say(Goodbye{}, Service::agreed);
 }
+
+void Host::go_by(Instant now, ClusterList cluster) {
+    State& s = *state_;
+    s.time = now;
+    std::ranges::sort(cluster.nodes);
+    s.settings.nodes = std::move(cluster.nodes);
+    s.settings.nodes_digest = cluster.digest;
+    if (s.component && s.component->regular())
+        s.say(ClusterSaid{{s.settings.nodes, s.settings.nodes_digest}}, Service::agreed);
+    s.note_cluster();
+}
+
+const ClusterStatus& Host::cluster() const { return state_->cluster_status; }
 
 void Host::permit(Instant now, bool may) {
     State& s = *state_;

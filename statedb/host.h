@@ -22,7 +22,8 @@ namespace statedb {
 
 struct HostSettings {
     ProcessorId self;
-    std::vector<NodeId> nodes; // the configured cluster
+    std::vector<NodeId> nodes;      // the configured cluster: go_by() from the beginning
+    std::uint64_t nodes_digest = 0; // ... and its digest
     QuorumRule rule = QuorumRule::dynamic;
     // A component forms only with the permission of the world of its lowest member (permit()): a
     // second condition beside the votes.
@@ -61,6 +62,15 @@ struct HostStatus {
     std::uint64_t malformed = 0; // messages that no host of our version sends; they were ignored
 };
 
+// Which nodes the cluster has.
+struct ClusterStatus {
+    std::vector<NodeId> agreed; // by the last primary component we were in; empty: by none yet
+    ClusterObstacle obstacle = ClusterObstacle::none; // to the list that we go by
+    std::uint64_t changes = 0;                        // of the above, until now
+
+    friend bool operator==(const ClusterStatus&, const ClusterStatus&) = default;
+};
+
 class Host {
 public:
     // `stored`: the history that was read from stable storage. Services are borrowed and outlive
@@ -90,6 +100,11 @@ public:
     void resign(Instant now);
     [[nodiscard]] bool resigned() const;
 
+    // The nodes that the cluster has according to what we have in writing. It is agreed upon once
+    // all members of a primary component go by the same list, and nothing stands against it; until
+    // then the cluster is what it was.
+    void go_by(Instant now, ClusterList cluster);
+
     // Until it is said otherwise; with a witness, or until the next configuration. Asked of the
     // lowest member only, when a component is about to form.
     void permit(Instant now, bool may);
@@ -113,6 +128,7 @@ public:
     [[nodiscard]] std::optional<History> history_to_store();
 
     [[nodiscard]] HostStatus status() const;
+    [[nodiscard]] const ClusterStatus& cluster() const;
     // A replica diverged from the others: a sentence for the log; it has asked for the state anew.
     // Drains.
     [[nodiscard]] std::optional<std::string> take_alarm();

@@ -4,6 +4,9 @@
 #include "statedb/codec.h"
 #include "statedb/host.pb.h"
 
+#include <algorithm>
+#include <functional>
+
 namespace statedb {
 
 namespace {
@@ -38,6 +41,19 @@ std::vector<ProcessorId> get_processors(const List& list) {
 
 bool is_service(std::uint32_t number) { return number < ordered_flag; }
 
+void put(const ClusterList& from, wire::ClusterList& to) {
+    for (const NodeId node : from.nodes)
+        to.add_nodes(node);
+    to.set_digest(from.digest);
+}
+
+// Sorted and different, or later searches would not find them.
+bool get(const wire::ClusterList& from, ClusterList& to) {
+    to.nodes.assign(from.nodes().begin(), from.nodes().end());
+    to.digest = from.digest();
+    return std::ranges::adjacent_find(to.nodes, std::greater_equal<>{}) == to.nodes.end();
+}
+
 // -- each content -----------------------------------------------------------------------------
 
 void put(const StateReport& report, wire::HostMessage& out) {
@@ -56,6 +72,7 @@ void put(const StateReport& report, wire::HostMessage& out) {
     for (const NodeId node : report.left)
         state.add_left(node);
     state.set_has_witness(report.has_witness);
+    put(report.cluster, *state.mutable_cluster());
 }
 
 bool get(const wire::State& state, HostMessage& message) {
@@ -74,6 +91,7 @@ bool get(const wire::State& state, HostMessage& message) {
     report.view = get_processors(state.view());
     report.left.assign(state.left().begin(), state.left().end());
     report.has_witness = state.has_witness();
+    if (!get(state.cluster(), report.cluster)) return false;
     message.content = std::move(report);
     return true;
 }
@@ -103,6 +121,17 @@ bool get(const wire::Chunk& chunk, HostMessage& message) {
                             .count = chunk.count(),
                             .data = Bytes::copy_of(span_of(chunk.data()))};
     return chunk.number() < chunk.count();
+}
+
+void put(const ClusterSaid& said, wire::HostMessage& out) {
+    put(said.cluster, *out.mutable_cluster());
+}
+
+bool get(const wire::ClusterList& from, HostMessage& message) {
+    ClusterSaid said;
+    const bool good = get(from, said.cluster);
+    message.content = std::move(said);
+    return good;
 }
 
 void put(const Digests& from, wire::HostMessage& out) {
@@ -173,6 +202,9 @@ std::optional<HostMessage> decode_host_message(const Bytes& bytes) {
         break;
     case wire::HostMessage::kTestimony:
         good = get(in.testimony(), message);
+        break;
+    case wire::HostMessage::kCluster:
+        good = get(in.cluster(), message);
         break;
     case wire::HostMessage::KIND_NOT_SET:
         good = false;

@@ -22,6 +22,7 @@ struct StateReport {
     std::vector<ProcessorId> view;
     std::vector<NodeId> left;
     bool has_witness = false;
+    ClusterList cluster; // that it goes by
 
     friend bool operator==(const StateReport&, const StateReport&) = default;
 };
@@ -50,6 +51,12 @@ struct Chunk {
     friend bool operator==(const Chunk&, const Chunk&) = default;
 };
 
+struct ClusterSaid {
+    ClusterList cluster;
+
+    friend bool operator==(const ClusterSaid&, const ClusterSaid&) = default;
+};
+
 using DigestMap = std::map<ServiceId, std::uint64_t>;
 
 struct Digests {
@@ -67,7 +74,8 @@ struct Testimony {
 
 struct HostMessage {
     RingId ring;
-    std::variant<StateReport, Create, StateHeld, Goodbye, Chunk, Digests, Testimony> content;
+    std::variant<StateReport, Create, StateHeld, Goodbye, Chunk, Digests, Testimony, ClusterSaid>
+        content;
 
     friend bool operator==(const HostMessage&, const HostMessage&) = default;
 };

@@ -12,6 +12,7 @@ void Host::State::on(const ProcessorId& from, const StateReport& state) {
     Component& c = *component;
     if (c.states.size() == c.members.size()) return;
     c.states.insert_or_assign(from, state);
+    c.said.insert_or_assign(from, state.cluster);
     if (c.states.size() == c.members.size()) try_to_form(std::nullopt);
 }
 
@@ -29,8 +30,7 @@ void Host::State::try_to_form(std::optional<History> witness) {
     Component& c = *component;
     const bool heard_witness = witness.has_value();
     Proposal proposal =
-        propose({.nodes = settings.nodes, .rule = settings.rule, .witness = std::move(witness)},
-                c.ring, c.states);
+        propose({.rule = settings.rule, .witness = std::move(witness)}, c.ring, c.states);
     quorum = proposal.verdict.why;
     if (settings.has_witness && !all_have_witnesses()) {
         quorum = "not every node here has a witness configured";
@@ -39,6 +39,7 @@ void Host::State::try_to_form(std::optional<History> witness) {
     if (!proposal.verdict.eligible) {
         c.phase = HostPhase::no_quorum;
         cut_off();
+        note_cluster();
         return;
     }
     c.phase = HostPhase::forming;
@@ -127,8 +128,10 @@ void Host::State::finish_round() {
     history = {.last_primary = c.round->primary, .attempts = {}};
     store_history();
     c.voters = history.last_primary.nodes;
+    c.cluster = history.last_primary.cluster;
     c.known = {};
     c.round.reset();
+    note_cluster();
     if (!c.formed) return form();
     c.end = after_formation(c.end, c.ring, history.last_primary.index);
     if (replica.full()) replica.arrive(c.end);
@@ -169,19 +172,65 @@ void Host::State::on(const ProcessorId& from, const Goodbye&) {
     change_voters();
 }
 
-// Those vote who hold the state and mean to stay; if nobody means to stay, one of them does. One
-// change at a time: the end of a round comes back here.
+void Host::State::on(const ProcessorId& from, const ClusterSaid& said) {
+    component->said.insert_or_assign(from, said.cluster);
+    note_cluster();
+    change_voters();
+}
+
+// One change at a time: the end of a round comes back here.
 void Host::State::change_voters() {
     Component& c = *component;
     if (c.round || !c.formed) return;
-    std::set<ProcessorId> staying;
-    std::ranges::set_difference(c.ready, c.leaving, std::inserter(staying, staying.end()));
-    if (staying.empty() && !c.ready.empty()) staying.insert(*c.ready.begin());
+    const bool agreed =
+        obstacle() == ClusterObstacle::none && !c.said.begin()->second.nodes.empty();
+    std::vector<NodeId> cluster = agreed ? c.said.begin()->second.nodes : c.cluster;
+    std::vector<NodeId> voters = voters_to_be(cluster);
+    if (voters.empty() || (voters == c.voters && cluster == c.cluster)) return;
+    start_round(
+        {.index = c.end.epoch + 1, .nodes = std::move(voters), .cluster = std::move(cluster)});
+}
+
+// Those vote who are of the cluster, hold the state and mean to stay; if nobody means to stay, one
+// of them does.
+std::vector<NodeId> Host::State::voters_to_be(const std::vector<NodeId>& cluster) const {
+    const Component& c = *component;
+    std::set<ProcessorId> able = c.ready;
+    std::erase_if(able, [&](const ProcessorId& member) {
+        return !std::ranges::binary_search(cluster, member.node);
+    });
+    if (able.empty()) able = c.ready; // a component of strangers, who have to be somebody's
     std::vector<NodeId> voters;
-    for (const ProcessorId& member : staying)
-        voters.push_back(member.node);
-    if (!voters.empty() && voters != c.voters)
-        start_round({.index = c.end.epoch + 1, .nodes = std::move(voters)});
+    for (const ProcessorId& member : able)
+        if (!c.leaving.contains(member)) voters.push_back(member.node);
+    if (voters.empty() && !able.empty()) voters.push_back(able.begin()->node);
+    return voters;
+}
+
+// The same for every member: what was said and who votes have their places in the order.
+ClusterObstacle Host::State::obstacle() const {
+    const Component& c = *component;
+    if (!c.formed || c.said.size() < c.members.size()) return ClusterObstacle::not_said;
+    const ClusterList& first = c.said.begin()->second;
+    for (const auto& [member, list] : c.said)
+        if (list != first) return ClusterObstacle::differs;
+    if (first.nodes == c.cluster) return ClusterObstacle::none;
+    return obstacle_to(first.nodes, c.members);
+}
+
+void Host::State::note_cluster() {
+    ClusterStatus now{.agreed = history.last_primary.cluster,
+                      .obstacle = ClusterObstacle::not_said,
+                      .changes = cluster_status.changes};
+    // What we go by may not have had its place in the order yet.
+    const ClusterList ours{settings.nodes, settings.nodes_digest};
+    if (component)
+        if (const auto said = component->said.find(settings.self);
+            said != component->said.end() && said->second == ours)
+            now.obstacle = obstacle();
+    if (now == cluster_status) return;
+    ++now.changes;
+    cluster_status = std::move(now);
 }
 
 } // namespace statedb

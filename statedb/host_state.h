@@ -43,7 +43,8 @@ struct Component {
     Position end;                  // of the order as delivered here, applied by us or not
     std::set<ProcessorId> ready;   // hold the state and all durable state
     std::set<ProcessorId> leaving; // said goodbye
-    std::vector<NodeId> voters;
+    std::vector<NodeId> voters, cluster;
+    std::map<ProcessorId, ClusterList> said; // what members go by
     DigestRounds digests;
 
     OutgoingTransfers outgoing_state;
@@ -88,6 +89,7 @@ struct Host::State final : Outbox {
     void on(const ProcessorId& from, const Create& create);
     void on(const ProcessorId& from, const StateHeld& ready);
     void on(const ProcessorId& from, const Goodbye& goodbye);
+    void on(const ProcessorId& from, const ClusterSaid& said);
     void start_round(Primary primary);
     void send_create();
     void try_to_form(std::optional<History> witness);
@@ -100,6 +102,9 @@ struct Host::State final : Outbox {
     [[nodiscard]] bool joining() const;
     void form();
     void change_voters();
+    [[nodiscard]] std::vector<NodeId> voters_to_be(const std::vector<NodeId>& cluster) const;
+    [[nodiscard]] ClusterObstacle obstacle() const;
+    void note_cluster();
 
     // -- keeping replicas equal (host_transfer.cpp)
     void on(const ProcessorId& from, const Chunk& chunk);
@@ -136,6 +141,7 @@ struct Host::State final : Outbox {
     bool told_primary = false;                 // what the services believe
     bool resigning = false;
     bool permitted = false; // by the world, to form a component
+    ClusterStatus cluster_status;
     std::string quorum = "no configuration yet";
     std::uint64_t malformed = 0;
     std::deque<std::string> alarms;

@@ -25,11 +25,15 @@ struct Assembly {
     }
 };
 
-// A later attempt on the same nodes replaces an earlier one in a history: it asks for the same
-// votes, so it is a trace of both.
+bool ask_for_the_same_votes(const Primary& one, const Primary& other) {
+    return one.nodes == other.nodes && one.cluster == other.cluster;
+}
+
+// A later attempt replaces an earlier one in a history that asks for the same votes, so it is a
+// trace of both.
 bool has_trace(const History& history, const Primary& attempt) {
     return std::ranges::any_of(history.attempts, [&](const Primary& mine) {
-        return mine.index >= attempt.index && mine.nodes == attempt.nodes;
+        return mine.index >= attempt.index && ask_for_the_same_votes(mine, attempt);
     });
 }
 
@@ -85,11 +89,42 @@ Reason majority_of_cluster(std::span<const NodeId> nodes, const Assembly& here) 
             .why = fmt::format("{} of {} nodes of the cluster are here", votes, nodes.size())};
 }
 
-Reason linear_vote(std::span<const NodeId> nodes, const Assembly& here) {
+using Clusters = std::span<const std::vector<NodeId>>;
+
+// Who does not go by the same list is not outvoted: of each there must be enough.
+Reason majority_of_each(Clusters clusters, const Assembly& here) {
+    Reason reason{.enough = false, .why = "no nodes of a cluster are known"};
+    for (const std::vector<NodeId>& nodes : clusters) {
+        reason = majority_of_cluster(nodes, here);
+        if (!reason.enough) break;
+    }
+    return reason;
+}
+
+// The static rule counts the nodes that were agreed upon last; while it is unknown whether others
+// were since, those as well: a majority of either list may have acted (docs/adr/0018).
+Reason static_vote(Clusters clusters, const Assembly& here) {
+    const Knowledge known = pool(here.members, here.histories);
+    const std::vector<NodeId>& agreed = known.last.cluster;
+    Reason reason =
+        agreed.empty() ? majority_of_each(clusters, here) : majority_of_cluster(agreed, here);
+    if (mutated(Mutant::attempt_ignored)) return reason;
+    for (const Primary& attempt : known.open) {
+        if (!reason.enough || attempt.cluster.empty() || attempt.cluster == agreed) continue;
+        const Reason other = majority_of_cluster(attempt.cluster, here);
+        if (!other.enough)
+            reason = {.enough = false,
+                      .why = fmt::format("{}, but only {} if the change {} of the cluster counts",
+                                         reason.why, other.why, attempt.index)};
+    }
+    return reason;
+}
+
+Reason linear_vote(Clusters clusters, const Assembly& here) {
     const Knowledge known = pool(here.members, here.histories);
     Reason reason;
     if (known.last.index == 0) {
-        reason = majority_of_cluster(nodes, here);
+        reason = majority_of_each(clusters, here);
         reason.why += ", and none of them was in a primary component yet";
     } else {
         const Count count = count_votes(known.last, here, Blanks::abstain);
@@ -155,7 +190,7 @@ Knowledge pool(std::span<const NodeId> members, std::span<const History> histori
 
 History with_attempt(History history, const Knowledge& known, Primary attempt) {
     std::erase_if(history.attempts, [&](const Primary& mine) {
-        return mine.nodes == attempt.nodes ||
+        return ask_for_the_same_votes(mine, attempt) ||
                std::ranges::find(known.open, mine) == known.open.end();
     });
     history.attempts.push_back(std::move(attempt));
@@ -182,12 +217,12 @@ Verdict judge_under_lock(std::span<const NodeId> members, std::span<const Histor
 }
 
 Verdict judge(QuorumRule rule,
-              std::span<const NodeId> nodes,
+              std::span<const std::vector<NodeId>> clusters,
               std::span<const NodeId> members,
               std::span<const History> histories) {
     const Assembly here{members, histories};
     Reason reason =
-        rule == QuorumRule::majority ? majority_of_cluster(nodes, here) : linear_vote(nodes, here);
+        rule == QuorumRule::majority ? static_vote(clusters, here) : linear_vote(clusters, here);
     return {.eligible = reason.enough,
             .next_index = greatest_index(histories) + 1,
             .why = std::move(reason.why)};

@@ -20,8 +20,20 @@ using namespace totem;
 struct Primary {
     std::uint64_t index = 0;   // epoch; 0: none ever
     std::vector<NodeId> nodes; // sorted
+    // The nodes of the cluster as its members had agreed upon, sorted; empty: none of them said any
+    // (docs/adr/0018).
+    std::vector<NodeId> cluster = {};
 
     friend bool operator==(const Primary&, const Primary&) = default;
+};
+
+// The nodes of the cluster as a node has them in writing. Two lists are the same only if the digest
+// is, too: of whatever the world knows of those nodes besides, as where they are.
+struct ClusterList {
+    std::vector<NodeId> nodes; // sorted
+    std::uint64_t digest = 0;
+
+    friend bool operator==(const ClusterList&, const ClusterList&) = default;
 };
 
 // What a node remembers for ever: the last primary component it was in, and the attempts it took
@@ -51,17 +63,27 @@ inline constexpr std::size_t attempts_max = 16; // of different nodes; more are 
 
 enum class QuorumRule : std::uint8_t { dynamic, majority };
 
+// Why the list that we go by is not the one that was agreed upon.
+enum class ClusterObstacle : std::uint8_t {
+    none,
+    not_said,      // in a component that may act
+    differs,       // from another member's
+    member_absent, // a member is not in it
+    too_many_new,  // more than half of it are not here to know of it
+};
+
 struct Verdict {
     bool eligible = false;
     std::uint64_t next_index = 0; // of the primary component that these members may form
     std::string why; // one sentence for operators: "2 of 3 of primary component 17 are here"
 };
 
-// `nodes`: the configured cluster. `members`: the component's nodes; `histories`: theirs, in the
+// `clusters`: every list of the cluster's nodes that a member goes by; they count where nobody
+// remembers one that was agreed upon. `members`: the component's nodes; `histories`: theirs, in the
 // same order (one missing = a node that told nothing = no history). The same arguments give the
 // same verdict on every member.
 [[nodiscard]] Verdict judge(QuorumRule rule,
-                            std::span<const NodeId> nodes,
+                            std::span<const std::vector<NodeId>> clusters,
                             std::span<const NodeId> members,
                             std::span<const History> histories);
 
@@ -94,13 +116,13 @@ struct Knowledge {
 // `history` as it is to be stored before a CREATE for `attempt`; what `known` disproves is dropped.
 [[nodiscard]] History with_attempt(History history, const Knowledge& known, Primary attempt);
 
-// Compact (bitmaps), for files: with up to four attempts it is at most hint_size_max bytes for
-// clusters of up to 64 nodes numbered 1..64.
+// Compact (bitmaps), for files.
 [[nodiscard]] Bytes encode(const History& history);
 [[nodiscard]] std::optional<History> decode_history(std::span<const std::uint8_t> bytes);
 
-// The same for commit tokens: never more than hint_size_max bytes, without the oldest attempts if
-// it must be. A hint only tells early what the members then tell each other in full.
+// The same for commit tokens, without the clusters: never more than hint_size_max bytes, so without
+// the oldest attempts if it must be; four fit for nodes numbered 1..64. A hint only tells early
+// what the members then tell each other in full.
 [[nodiscard]] Bytes hint_of(const History& history);
 
 } // namespace statedb

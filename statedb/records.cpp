@@ -266,6 +266,8 @@ std::optional<RecordStatus> Records::find(const RecordName& record) const {
     return RecordStatus{entry->owner, entry->grant, entry->lost, entry->waiting};
 }
 
+void Records::allow_for(Duration notice_period) { state_->settings.notice_period = notice_period; }
+
 RecordsStatus Records::status() const {
     const Directory& directory = state_->directory;
     RecordsStatus status{

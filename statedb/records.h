@@ -68,6 +68,9 @@ public:
     // Forgets all records of a database, everywhere (wipe, detach): Wipe(db) on every member.
     void drop(DatabaseId db, Outbox& out);
 
+    // The ring may take longer to notice its loss than it did: RecordSettings::notice_period.
+    void allow_for(Duration notice_period);
+
     // We are about to leave: clients are kept out from now on, for good, and what is ours is given
     // to the other members, record by record.
     void retreat(Outbox& out);

@@ -80,7 +80,7 @@ bool RecordNode::primary(const Configuration& configuration) const {
         members.push_back(configuration.members[i].node);
         histories.push_back(decode_history(configuration.hints[i].span()).value_or(History{}));
     }
-    return judge(QuorumRule::dynamic, around_.nodes(), members, histories).eligible;
+    return judge(QuorumRule::dynamic, {&around_.nodes(), 1}, members, histories).eligible;
 }
 
 void RecordNode::on_configuration(const Configuration& configuration) {

@@ -159,6 +159,12 @@ private:
         if (in_.chance(64)) report.summaries[ServiceId::databases] = in_.some_bytes(40);
         if (in_.chance(64)) report.view.push_back(in_.one_of(everybody));
         if (in_.chance(64)) report.left.push_back(in_.byte());
+        if (in_.chance(64)) report.cluster.nodes = {1, 2};
+    }
+
+    void bend(ClusterSaid& said) {
+        said.cluster.nodes = in_.coin() ? std::vector<NodeId>{1, 2} : std::vector<NodeId>{};
+        said.cluster.digest = any_number();
     }
 
     void bend(Create& create) { create.index = any_number(); }
