@@ -39,8 +39,8 @@ std::chrono::steady_clock::time_point on_steady_clock(Instant instant) {
 
 statedb::HostSettings host_settings(const ClusterSettings& settings) {
     statedb::HostSettings host;
-    for (const auto& [node, address] : settings.node.addresses)
-        host.nodes.push_back(node);
+    host.nodes = settings.cluster.nodes;
+    host.nodes_digest = settings.cluster.digest;
     host.rule = settings.quorum;
     host.permission_needed = settings.permission_needed;
     host.has_witness = settings.has_witness;
@@ -54,12 +54,17 @@ constexpr auto freeze_after = 200ms;
 constexpr auto notice_margin = 100ms;
 
 // RecordSettings states the inequality that this keeps.
+base::Duration notice_period_of(const totem::Settings& settings, std::size_t nodes) {
+    const auto token_loss = settings.token_loss_for(nodes);
+    return 2 * token_loss + token_loss / 10 + freeze_after + notice_margin;
+}
+
 statedb::RecordSettings settings_of_records(const ClusterSettings& settings,
                                             totem::ProcessorId self) {
-    const auto token_loss = settings.node.settings.token_loss_for(settings.node.addresses.size());
     return {.self = self,
             .freeze_after = freeze_after,
-            .notice_period = 2 * token_loss + token_loss / 10 + freeze_after + notice_margin};
+            .notice_period =
+                notice_period_of(settings.node.settings, settings.node.addresses.size())};
 }
 
 } // namespace
@@ -70,6 +75,7 @@ struct Cluster::State {
     ClusterWorld& world;
     std::filesystem::path votes;
     net::Node node;
+    totem::Settings ring_settings;
     statedb::RecordSettings record_settings;
     statedb::Locks locks;
     statedb::Databases databases;
@@ -83,6 +89,7 @@ struct Cluster::State {
     boost::asio::steady_timer deadline_timer, leave_timer;
     std::optional<Instant> armed; // what deadline_timer is set for
     ClusterView view;
+    std::uint64_t cluster_changes_seen = 0;
     bool started = false;
     bool settling = false; // effects are being performed: whoever adds some need not see to them
     bool no_room = false;  // the ring refused a message; RoomAvailable will come
@@ -95,9 +102,9 @@ struct Cluster::State {
           ClusterSettings settings,
           ClusterWorld& daemon)
         : loop(context), disk(disk_thread), world(daemon), votes(settings.votes),
-          node(settings.node), record_settings(settings_of_records(settings, node.self())),
-          locks(node.self()), databases(node.self()), records(record_settings),
-          post(node.self().node),
+          node(settings.node), ring_settings(settings.node.settings),
+          record_settings(settings_of_records(settings, node.self())), locks(node.self()),
+          databases(node.self()), records(record_settings), post(node.self().node),
           nodes(with_self(settings.nodes)), services{&locks, &databases, &records, &post, &nodes},
           stored(settings.history),
           host(with_self(host_settings(settings)), settings.history, services),
@@ -262,9 +269,13 @@ void Cluster::State::look_at_view() {
                     .quorum = std::move(status.quorum),
                     .testimony_wanted = status.testimony_wanted,
                     .attempt = std::move(status.attempt)};
-    if (now == view) return;
-    const ClusterView before = std::exchange(view, std::move(now));
-    world.view_changed(before, view);
+    if (now != view) {
+        const ClusterView before = std::exchange(view, std::move(now));
+        world.view_changed(before, view);
+    }
+    const std::uint64_t changes = host.cluster().changes;
+    if (std::exchange(cluster_changes_seen, changes) != changes)
+        world.cluster_changed(host.cluster());
 }
 
 // With every delivery the deadline moves, nearly always to later: a timer that is armed for an
@@ -328,6 +339,25 @@ void Cluster::send(std::span<const Pnn> to, const Letter& letter) {
         nodes.push_back(pnn + 1);
     state_->post.send(nodes, encode(letter), state_->host.outbox(monotonic_now()));
     state_->settle();
+}
+
+void Cluster::go_by(statedb::ClusterList list) {
+    state_->host.go_by(monotonic_now(), std::move(list));
+    state_->settle();
+}
+
+const statedb::ClusterStatus& Cluster::agreed_nodes() const { return state_->host.cluster(); }
+
+// A larger ring takes longer to notice its loss. One that shrank may have members that do not know
+// it yet, so what others wait for them is never shortened.
+void Cluster::set_addresses(const std::map<totem::NodeId, std::string>& addresses) {
+    State& s = *state_;
+    const auto period = notice_period_of(s.ring_settings, addresses.size());
+    if (period > s.record_settings.notice_period) {
+        s.record_settings.notice_period = period;
+        s.records.allow_for(period);
+    }
+    s.node.set_addresses(addresses);
 }
 
 void Cluster::permit(bool may) {

@@ -22,6 +22,7 @@
 #include <chrono>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -60,6 +61,8 @@ public:
     virtual void perform(statedb::NodeEffect effect) = 0;
     virtual void letter_arrived(Pnn from, Letter letter) = 0;
     virtual void view_changed(const ClusterView& before, const ClusterView& now) = 0;
+    // The cluster has other nodes than before, or what stands against those we go by has changed.
+    virtual void cluster_changed(const statedb::ClusterStatus& now) = 0;
     // Too much waits for the ring, or no longer.
     virtual void congested(bool is) = 0;
     virtual void left_the_ring() = 0;
@@ -72,6 +75,7 @@ struct ClusterSettings {
     statedb::History history; // as it was read
     std::filesystem::path votes;
     statedb::NodesSettings nodes;   // but who we are
+    statedb::ClusterList cluster;   // that we go by
     bool permission_needed = false; // to become primary: permit()
     bool has_witness = false;       // likewise: testify()
 };
@@ -100,6 +104,12 @@ public:
     void ask(const std::function<void(statedb::Nodes&, statedb::Outbox&)>& request);
     // Only to other nodes; what they answer may come any time, or never if they go.
     void send(std::span<const Pnn> to, const Letter& letter);
+
+    // See statedb::Host::go_by.
+    void go_by(statedb::ClusterList list);
+    [[nodiscard]] const statedb::ClusterStatus& agreed_nodes() const;
+    // Who is on the ring's network; throws std::runtime_error.
+    void set_addresses(const std::map<totem::NodeId, std::string>& addresses);
 
     // See statedb::Host.
     void permit(bool may);

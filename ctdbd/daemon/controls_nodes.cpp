@@ -37,12 +37,17 @@ ControlOutcome get_nodemap(const ControlCall& call) {
 
 ControlOutcome get_nodes_file(const ControlCall& call) {
     try {
-        const auto lines = config::load_nodes(call.daemon.setup.paths.nodes);
+        const auto lines = config::load_node_lines(call.daemon.setup.paths.nodes);
         return ReplyControl::done(protocol::encode(config::node_map_of(lines)));
     } catch (const config::ConfigError& error) {
         spdlog::error("{}", error.what());
         return refused(error.what());
     }
+}
+
+ControlOutcome reload_nodes_file(const ControlCall& call) {
+    call.daemon.nodes_file.reload(call.reply);
+    return std::nullopt;
 }
 
 ControlOutcome getvnnmap(const ControlCall& call) {
@@ -175,6 +180,7 @@ constexpr auto rows = std::to_array<ControlRow>({
     {Opcode::get_recmode, get_recmode},
     {Opcode::get_nodemap, get_nodemap},
     {Opcode::get_nodes_file, get_nodes_file},
+    {Opcode::reload_nodes_file, reload_nodes_file},
     {Opcode::getvnnmap, getvnnmap},
     {Opcode::get_runstate, get_runstate},
     {Opcode::get_capabilities, get_capabilities},

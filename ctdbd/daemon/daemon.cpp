@@ -33,15 +33,26 @@ statedb::NodeSays first_words(const Setup& setup) {
     return {flags, static_cast<std::uint32_t>(RunState::init), capabilities};
 }
 
+// A node that is no longer of the cluster it knows begins as a new one would.
+NodeLines first_lines(const Setup& setup, const Past& past) {
+    const auto& agreed = past.history.last_primary.cluster;
+    const bool of_it = std::ranges::binary_search(agreed, setup.pnn + 1);
+    return counting(setup.nodes, of_it ? agreed : std::vector<totem::NodeId>{});
+}
+
 ClusterSettings cluster_settings(const Setup& setup, const Past& past) {
     const StateFiles files = state_files_of(setup);
-    return {.node = ring_options(setup, files, past.new_identity),
+    net::NodeOptions node = ring_options(setup, files, past.new_identity);
+    // Also those that do not count as far as we know: it may have been agreed on them since.
+    node.addresses = ring_addresses(setup.nodes);
+    return {.node = std::move(node),
             .quorum = setup.totem.quorum_rule == config::QuorumRule::majority
                           ? statedb::QuorumRule::majority
                           : statedb::QuorumRule::dynamic,
             .history = past.history,
             .votes = files.votes,
             .nodes = nodes_settings(first_words(setup)),
+            .cluster = cluster_list(setup.nodes),
             .permission_needed = !setup.conf.cluster.lock.empty(),
             .has_witness = !setup.totem.witness.empty()};
 }
@@ -62,7 +73,7 @@ protocol::Timeval time_of_day() {
 
 Daemon::Daemon(boost::asio::io_context& context, Setup read, Past past, Logging& log)
     : loop(context), setup(std::move(read)), logging(log), tunables(setup.tunables),
-      nodes(setup.nodes, setup.pnn, first_words(setup)),
+      nodes(first_lines(setup, past), setup.pnn, first_words(setup)),
       clients(context, setup.paths.socket, setup.paths.test_mode), disk(context),
       cluster(context, disk, cluster_settings(setup, past), *this),
       messenger(clients, registrations, nodes, disk, cluster),
@@ -77,7 +88,7 @@ Daemon::Daemon(boost::asio::io_context& context, Setup read, Past past, Logging&
                         service.durable(id, version, out);
                     });
                 }),
-      sequence_numbers(context, *this), life(*this), lifecycle(context, *this),
+      sequence_numbers(context, *this), nodes_file(*this), life(*this), lifecycle(context, *this),
       monitoring(context, *this), addresses(context, *this), connections(context, *this),
       takeover(context, *this), obituaries(context, *this), lock_keeper(context, *this),
       attaching(context, *this), commits(context, *this), sections(*this),
@@ -199,7 +210,10 @@ void Daemon::view_changed(const ClusterView& before, const ClusterView& now) {
     }
     look_at_recovery_mode();
     lock_keeper.look();
+    nodes_file.view_changed(now);
 }
+
+void Daemon::cluster_changed(const statedb::ClusterStatus& now) { nodes_file.agreed(now); }
 
 void Daemon::look_at_recovery_mode() {
     const bool serving = cluster.view().serving() && !records.frozen();

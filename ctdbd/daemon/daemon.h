@@ -23,6 +23,7 @@
 #include "ctdbd/daemon/monitoring.h"
 #include "ctdbd/daemon/node_life.h"
 #include "ctdbd/daemon/node_table.h"
+#include "ctdbd/daemon/nodes_file.h"
 #include "ctdbd/daemon/obituaries.h"
 #include "ctdbd/daemon/record_world.h"
 #include "ctdbd/daemon/registrations.h"
@@ -95,6 +96,7 @@ public:
     void perform(statedb::NodeEffect effect) override;
     void letter_arrived(Pnn from, Letter letter) override;
     void view_changed(const ClusterView& before, const ClusterView& now) override;
+    void cluster_changed(const statedb::ClusterStatus& now) override;
     void congested(bool is) override;
     void left_the_ring() override;
     void ring_broke(const std::string& why) override;
@@ -114,6 +116,7 @@ public:
     RecordWorld records;
     DatabaseTable databases;
     SequenceNumbers sequence_numbers;
+    NodesFile nodes_file;
     NodeLife life;
     Lifecycle lifecycle;
     Monitoring monitoring;

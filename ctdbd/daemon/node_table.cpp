@@ -19,6 +19,16 @@ NodeTable::NodeTable(const std::vector<config::NodeLine>& lines,
     nodes_[self].says = own;
 }
 
+void NodeTable::set_lines(const std::vector<config::NodeLine>& lines) {
+    for (const config::NodeLine& line : lines) {
+        if (!exists(line.pnn))
+            nodes_.push_back(
+                {.line = {}, .connected = false, .says = {.flags = node_flag::unhealthy}});
+        nodes_[line.pnn].line = line;
+    }
+    base::check(nodes_[self_].line.address.has_value(), "this node has a line in the nodes file");
+}
+
 // A node that drops out is unhealthy until it has told that it is well again (ctdb-wire.md 3.1.7);
 // what it can do and whether it is stopped is as it was.
 void NodeTable::connected(const std::set<Pnn>& pnns) {

@@ -30,6 +30,8 @@ public:
 
     [[nodiscard]] const statedb::NodeSays& own() const { return nodes_[self_].says; }
 
+    // The cluster has these nodes now; all that it had before still have a line, we among them.
+    void set_lines(const std::vector<config::NodeLine>& lines);
     // The ring consists of these nodes, ours among them.
     void connected(const std::set<Pnn>& pnns);
     // What a node says about itself, ours included.

@@ -118,8 +118,6 @@ net::NodeOptions ring_options(const Setup& setup, const StateFiles& files, bool 
     net::NodeOptions options;
     options.self = setup.pnn + 1; // node ids begin with 1
     options.cluster = ring.cluster;
-    for (const config::NodeLine& line : setup.nodes)
-        if (line.address) options.addresses[line.pnn + 1] = line.address->to_string();
     options.transport = ring.transport == config::RingTransport::multicast
                             ? net::Transport::multicast
                             : net::Transport::unicast;

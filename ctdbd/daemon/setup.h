@@ -60,6 +60,6 @@ struct Past {
 [[nodiscard]] Past read_past(const Setup& setup, const StateFiles& files);
 
 [[nodiscard]] net::NodeOptions
-ring_options(const Setup& setup, const StateFiles& files, bool new_identity);
+ring_options(const Setup& setup, const StateFiles& files, bool new_identity); // but addresses
 
 } // namespace ctdbd::daemon

@@ -91,7 +91,7 @@ PublicAddressLine public_address_of(const std::string& line,
 
 } // namespace
 
-std::vector<NodeLine> parse_nodes(std::string_view text, const std::string& file) {
+std::vector<NodeLine> parse_node_lines(std::string_view text, const std::string& file) {
     std::vector<NodeLine> nodes;
     for_each_line(text, [&](const std::string& line, unsigned number) {
         const auto pnn = static_cast<std::uint32_t>(nodes.size());
@@ -106,19 +106,36 @@ std::vector<NodeLine> parse_nodes(std::string_view text, const std::string& file
         refuse_second(nodes, *address, place);
         nodes.push_back({pnn, address, number});
     });
+    return nodes;
+}
+
+std::vector<NodeLine> parse_nodes(std::string_view text, const std::string& file) {
+    std::vector<NodeLine> nodes = parse_node_lines(text, file);
     if (std::ranges::none_of(nodes, [](const NodeLine& node) { return node.address.has_value(); }))
         throw ConfigError({.file = file}, "The nodes file names no node",
                           "write the address of every node of the cluster, one a line");
     return nodes;
 }
 
-std::vector<NodeLine> load_nodes(const fs::path& path) {
-    const std::optional<std::string> text = read_file(path);
+namespace {
+
+std::string text_of_nodes(const fs::path& path) {
+    std::optional<std::string> text = read_file(path);
     if (!text)
         throw ConfigError({.file = path.string()},
                           fmt::format("Failed to read nodes file \"{}\"", path.string()),
                           "write the address of every node of the cluster into it, one a line");
-    return parse_nodes(*text, path.string());
+    return *std::move(text);
+}
+
+} // namespace
+
+std::vector<NodeLine> load_nodes(const fs::path& path) {
+    return parse_nodes(text_of_nodes(path), path.string());
+}
+
+std::vector<NodeLine> load_node_lines(const fs::path& path) {
+    return parse_node_lines(text_of_nodes(path), path.string());
 }
 
 protocol::NodeMap node_map_of(const std::vector<NodeLine>& nodes) {

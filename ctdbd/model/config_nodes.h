@@ -31,8 +31,13 @@ struct NodeLine {
 // address, on an address that stands there twice, and on a file without a node.
 [[nodiscard]] std::vector<NodeLine> parse_nodes(std::string_view text, const std::string& file);
 
+// The same of a file in which nothing may stand.
+[[nodiscard]] std::vector<NodeLine> parse_node_lines(std::string_view text,
+                                                     const std::string& file);
+
 // Throws also if the file cannot be read.
 [[nodiscard]] std::vector<NodeLine> load_nodes(const fs::path& path);
+[[nodiscard]] std::vector<NodeLine> load_node_lines(const fs::path& path);
 
 // As GET_NODES_FILE and GET_NODEMAP tell it: deleted nodes are 0.0.0.0 with flag DELETED.
 [[nodiscard]] protocol::NodeMap node_map_of(const std::vector<NodeLine>& nodes);
