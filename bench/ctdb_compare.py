@@ -48,7 +48,7 @@ class Comparison:
 
     def start(self):
         prefix = [] if self.args.no_realtime else ["chrt", "--rr", "1"]
-        for number, kind in enumerate(KINDS):
+        for number, kind in enumerate(self.args.daemons):
             self.clusters[kind] = LocalCluster(kind, number=number, prefix=prefix)
             self.clusters[kind].start()
         for cluster in self.clusters.values():
@@ -81,7 +81,7 @@ class Comparison:
 
     def take_turns(self, measure, name, rounds=None):
         for turn in range(rounds or self.args.rounds):
-            for kind in KINDS:
+            for kind in self.args.daemons:
                 print(f"  {name}, round {turn + 1}: {kind}", file=sys.stderr, flush=True)
                 measure(kind)
 
@@ -89,7 +89,7 @@ class Comparison:
         self.take_turns(lambda kind: self.bench(kind, [name]), name)
 
     def memory(self):
-        for kind in KINDS:
+        for kind in self.args.daemons:
             self.bench(kind, ["memory"], "--records", self.args.records)
 
     def stall(self, name):
@@ -143,6 +143,8 @@ def machine():
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--works", default=",".join(WORKS + FAILURES))
+    parser.add_argument("--daemons", default=",".join(KINDS), type=lambda text: [kind for kind in KINDS if kind in text.split(",")],
+                        help="only one of them: for a machine that has not the time for both in one run")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--stall-seconds", type=float, default=20)
