@@ -52,25 +52,11 @@ void Messages::answer(ProcessorId asker, std::uint64_t ticket, Bytes content, Ou
 
 void Messages::forget(std::uint64_t ticket) { asked_.erase(ticket); }
 
-void Messages::announce(std::uint32_t flags, Bytes info, Outbox& out) {
-    our_row_ = {.processor = self_, .present = true, .flags = flags, .info = std::move(info)};
-    tell_our_row(out);
-}
-
-void Messages::tell_our_row(Outbox& out) {
-    out.submit(
-        id(),
-        encode(
-            {.form = NodeMessage::Form::row, .flags = our_row_->flags, .content = our_row_->info}),
-        Service::agreed);
-}
-
 std::vector<MessageEffect> Messages::take_effects() { return std::exchange(effects_, {}); }
 
 // -- ordered ------------------------------------------------------------------------------------
 
-void Messages::apply(const Command& command, Outbox& out) {
-    (void)out;
+void Messages::apply(const Command& command, Outbox&) {
     std::optional<NodeMessage> message = decode_node_message(command.payload);
     if (!message) {
         ++malformed_;
@@ -98,20 +84,10 @@ void Messages::apply(const Command& command, Outbox& out) {
         effects_.emplace_back(AnswerArrived{message->ticket, std::move(message->content)});
         break;
     }
-    case NodeMessage::Form::row: {
-        const NodeRow row{.processor = command.sender,
-                          .present = std::ranges::binary_search(members_, command.sender),
-                          .flags = message->flags,
-                          .info = std::move(message->content)};
-        NodeRow& known = nodes_[command.sender.node];
-        if (std::exchange(known, row) != row)
-            effects_.emplace_back(NodesChanged{{command.sender.node}});
-        break;
-    }
     }
 }
 
-void Messages::configured(const View& view, Outbox& out) {
+void Messages::configured(const View& view, Outbox&) {
     members_ = view.members;
     for (auto it = asked_.begin(); it != asked_.end();) {
         // Departed, even if it is back already: what was on its way is lost (View::departed).
@@ -123,17 +99,6 @@ void Messages::configured(const View& view, Outbox& out) {
             ++it;
         }
     }
-    NodesChanged changed;
-    for (auto& [node, row] : nodes_)
-        row.present = std::ranges::binary_search(members_, row.processor);
-    for (const auto* list : {&view.joined, &view.departed})
-        for (const ProcessorId& processor : *list)
-            changed.nodes.push_back(processor.node);
-    std::ranges::sort(changed.nodes);
-    changed.nodes.erase(std::unique(changed.nodes.begin(), changed.nodes.end()),
-                        changed.nodes.end());
-    if (!changed.nodes.empty()) effects_.emplace_back(std::move(changed));
-    if (our_row_ && !view.joined.empty()) tell_our_row(out);
 }
 
 } // namespace statedb

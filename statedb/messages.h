@@ -1,6 +1,6 @@
-// Messages between nodes in one order: what the daemon sends for its clients (srvid messages),
-// questions to a remote daemon and their answers (controls), and the table of what each node says
-// about itself (flags, capabilities).
+// Messages between nodes in one order: what the daemon sends for its clients (srvid messages), and
+// questions to a remote daemon and their answers (controls). What each node says about itself is
+// statedb/nodes.h.
 //
 // None of it needs quorum: connected nodes talk with each other in every component. A message
 // reaches its targets at most once, in the order of sending, and is lost only with a node that goes
@@ -14,19 +14,6 @@
 #include <variant>
 
 namespace statedb {
-
-// A node's own words about itself. Only it writes them, so there is nothing to agree on but order.
-struct NodeRow {
-    ProcessorId processor; // of the life that said so
-    bool present = false;  // in our configuration, in that life
-    std::uint32_t flags = 0;
-    Bytes info;
-
-    friend bool operator==(const NodeRow&, const NodeRow&) = default;
-};
-
-// Nodes that never said anything to us have no row; one that went away keeps its last.
-using NodeTable = std::map<NodeId, NodeRow>;
 
 struct MessageArrived {
     ProcessorId from;
@@ -47,11 +34,7 @@ struct NodeGone {
     NodeId node = 0;
 };
 
-struct NodesChanged { // other rows, or other nodes are present
-    std::vector<NodeId> nodes;
-};
-
-using MessageEffect = std::variant<MessageArrived, AnswerArrived, NodeGone, NodesChanged>;
+using MessageEffect = std::variant<MessageArrived, AnswerArrived, NodeGone>;
 
 class Messages final : public StateMachine {
 public:
@@ -66,10 +49,6 @@ public:
     void answer(ProcessorId asker, std::uint64_t ticket, Bytes content, Outbox& out);
     // Nobody waits for the answer any more.
     void forget(std::uint64_t ticket);
-    // Replaces our row everywhere; tells it again whenever somebody joins us.
-    void announce(std::uint32_t flags, Bytes info, Outbox& out);
-
-    [[nodiscard]] const NodeTable& nodes() const { return nodes_; }
 
     // The processors that we are connected with, ourselves included.
     [[nodiscard]] const std::vector<ProcessorId>& members() const { return members_; }
@@ -99,12 +78,8 @@ public:
     void refused(const Bytes&, Outbox&) override {}
 
 private:
-    void tell_our_row(Outbox& out);
-
     ProcessorId self_;
     std::vector<ProcessorId> members_;
-    NodeTable nodes_;
-    std::optional<NodeRow> our_row_; // as announced last, maybe still on its way
     std::map<std::uint64_t, ProcessorId> asked_;
     std::uint64_t last_ticket_ = 0;
     std::uint64_t malformed_ = 0;

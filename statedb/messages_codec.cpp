@@ -17,7 +17,6 @@ Bytes encode(const NodeMessage& message) {
         head.add_targets(target);
     head.set_kind(message.kind);
     head.set_ticket(message.ticket);
-    head.set_flags(message.flags);
     head.set_life(message.life);
     const std::size_t size = head.ByteSizeLong();
     check(size <= 0xffff, "a list of all nodes fits the head");
@@ -43,7 +42,6 @@ std::optional<NodeMessage> decode_node_message(const Bytes& bytes) {
                         .targets = {head.targets().begin(), head.targets().end()},
                         .kind = head.kind(),
                         .ticket = head.ticket(),
-                        .flags = head.flags(),
                         .life = head.life(),
                         .content = {}};
     const std::size_t start = length_size + size;

@@ -7,13 +7,12 @@
 namespace statedb {
 
 struct NodeMessage {
-    enum class Form : std::uint8_t { plain, question, answer, row };
+    enum class Form : std::uint8_t { plain, question, answer };
 
     Form form = Form::plain;
     std::vector<NodeId> targets; // none: all
     std::uint32_t kind = 0;
     std::uint64_t ticket = 0;
-    std::uint32_t flags = 0;
     std::uint32_t life = 0;
     Bytes content;
 

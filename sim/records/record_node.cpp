@@ -337,8 +337,7 @@ void RecordNode::perform(const MessageEffect& effect) {
                      [&](const AnswerArrived& arrived) {
                          answer(arrived.ticket, std::string(arrived.content.view()));
                      },
-                     [&](const NodeGone& gone) { answer(gone.ticket, std::nullopt); },
-                     [&](const NodesChanged&) {}},
+                     [&](const NodeGone& gone) { answer(gone.ticket, std::nullopt); }},
                effect);
 }
 
