@@ -47,7 +47,7 @@ propose(const Grounds& grounds, const RingId& ring, std::map<ProcessorId, StateR
 // Why a component of these members may not make `wanted` its cluster. A member that it left out
 // would go on with a vote that does not count. And members store what they agree on, others may be
 // new: were those more than half, they could begin a cluster of their own, since none of them would
-// know of this one (docs/adr/0018).
+// know of this one (docs/adr/0021).
 [[nodiscard]] ClusterObstacle obstacle_to(const std::vector<NodeId>& wanted,
                                           std::span<const ProcessorId> members);
 

@@ -102,7 +102,7 @@ Reason majority_of_each(Clusters clusters, const Assembly& here) {
 }
 
 // The static rule counts the nodes that were agreed upon last; while it is unknown whether others
-// were since, those as well: a majority of either list may have acted (docs/adr/0018).
+// were since, those as well: a majority of either list may have acted (docs/adr/0021).
 Reason static_vote(Clusters clusters, const Assembly& here) {
     const Knowledge known = pool(here.members, here.histories);
     const std::vector<NodeId>& agreed = known.last.cluster;

@@ -21,7 +21,7 @@ struct Primary {
     std::uint64_t index = 0;   // epoch; 0: none ever
     std::vector<NodeId> nodes; // sorted
     // The nodes of the cluster as its members had agreed upon, sorted; empty: none of them said any
-    // (docs/adr/0018).
+    // (docs/adr/0021).
     std::vector<NodeId> cluster = {};
 
     friend bool operator==(const Primary&, const Primary&) = default;

@@ -2,7 +2,8 @@
 // ctdb-wire.md 6.6).
 //
 // Health decides who hosts public addresses, so a change asks the leader for a takeover run. The
-// first look is taken as soon as the node runs; the next ones with growing pauses, sooner again
+// first look is taken as soon as the node runs (the packaged daemon waits 2 s before it, in which
+// the node hosts nothing, and nothing else happens); the next ones with growing pauses, sooner again
 // after a change.
 #pragma once
 

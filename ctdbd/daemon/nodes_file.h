@@ -1,5 +1,5 @@
 // The nodes file while we run: what it says, which of it counts, and how it is read again
-// (ctdb-behaviour.md 5.13; docs/adr/0018).
+// (ctdb-behaviour.md 5.13; docs/adr/0021).
 //
 // A line counts once the nodes of the cluster have agreed on it, and then for all of them at the
 // same place in the order; who has the majority follows from it, so no node goes by its own copy.

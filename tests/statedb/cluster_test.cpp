@@ -1,5 +1,5 @@
 // Which nodes the cluster has: agreed upon by those who may act, never read from a file by each for
-// itself (docs/adr/0018). The test is the network.
+// itself (docs/adr/0021). The test is the network.
 #include "tests/statedb/ledger.h"
 
 #include <rapidcheck.h>

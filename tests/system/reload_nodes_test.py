@@ -1,5 +1,5 @@
 """Nodes that are added to a running cluster and deleted from it: `ctdb reloadnodes`, what it refuses, and what clients
-feel of it (ctdb-behaviour.md 5.13, 8.3; docs/adr/0018). The words are those that the packaged daemon gets, too:
+feel of it (ctdb-behaviour.md 5.13, 8.3; docs/adr/0021). The words are those that the packaged daemon gets, too:
 differential_test.py compares them."""
 
 import re
