@@ -52,7 +52,7 @@ NOT_YET = {}
 TEXT_RULES = [
     (r"\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4}", "<time>"),
     (r"\(\d{3} \d\d:\d\d:\d\d\)", "(<age>)"),
-    (r"Duration of last recovery/failover: [\d.]+", "Duration of last recovery/failover: <seconds>"),
+    (r"Duration of last recovery/failover: -?[\d.]+", "Duration of last recovery/failover: <seconds>"),
     (r"Generation:\d+", "Generation:<generation>"),
     (r"time=[\d.]+ sec  \(\d+ clients\)", "time=<seconds> sec (<clients> clients)"),
     (r"Leader:\d", "Leader:<leader>"),
@@ -92,7 +92,7 @@ class Player:
         network = self.cluster.address(0).rsplit(".", 1)[0]
         text = text.replace(str(self.cluster.directory), "<dir>").replace(network, "<net>")
         text = re.sub(r"(<net>\.\d+) +", r"\1 ", text)  # padded to a column: one network's name may be longer
-        for node in self.cluster.nodes:
+        for node in self.cluster.processes:
             text = text.replace(str(self.cluster.pid(node)), f"<pid {node}>")
         for pattern, word in [*TEXT_RULES, *rules]:
             text = re.sub(pattern, word, text)
@@ -654,4 +654,5 @@ def main():
     return 1 if differences.found else 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())
