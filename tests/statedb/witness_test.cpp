@@ -33,9 +33,10 @@ public:
     // Who has it keeps it while anything may come of it; who may use it takes it if it is free.
     bool look(NodeId node) {
         const HostStatus status = ring.status(node);
-        const bool useful = status.testimony_wanted || status.attempt || ring.active(node) ||
-                            status.phase == HostPhase::forming ||
-                            status.phase == HostPhase::waiting;
+        const bool leads = !status.members.empty() && status.members.front() == ring.id(node);
+        const bool useful = status.phase == HostPhase::waiting ||
+                            (leads && (status.testimony_wanted || status.attempt ||
+                                       status.phase != HostPhase::no_quorum));
         if (holder == node && !useful) {
             holder.reset();
             return true;
@@ -142,7 +143,8 @@ TEST_CASE("witness: an attempt that was witnessed and reached nobody's disk but 
     c.crash(1);
     c.meet({2, 3});
     CHECK(c.ring.active_nodes() == std::set<NodeId>{2, 3});
-    CHECK(c.ring.disk(2).last_primary == Primary{8, {2, 3}, {1, 2, 3}}); // an index names one component
+    CHECK(c.ring.disk(2).last_primary ==
+          Primary{8, {2, 3}, {1, 2, 3}}); // an index names one component
 }
 
 TEST_CASE("witness: nothing forms with a node that has none") {
@@ -201,6 +203,8 @@ struct Turmoil {
             }
         } else if (what < 6) {
             c.write(living(), fmt::format("text {}", ++texts));
+        } else if (what < 8) { // a calm in which something comes of it
+            c.settle();
         } else if (what < 14) {
             c.look(living());
         } else {
@@ -226,8 +230,8 @@ struct Turmoil {
 
 TEST_CASE("witness: there is one order for ever, and when all are back all go on") {
     CHECK(rc::check([] {
-        const auto dice = *rc::gen::resize(1500, rc::gen::container<std::vector<std::uint16_t>>(
-                                                     rc::gen::arbitrary<std::uint16_t>()));
+        const auto dice = *rc::gen::container<std::vector<std::uint16_t>>(
+            600, rc::gen::resize(100, rc::gen::arbitrary<std::uint16_t>()));
         Turmoil turmoil(dice);
         turmoil.play();
         RC_ASSERT(turmoil.c.chronicle.broken.empty());
