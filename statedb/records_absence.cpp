@@ -114,7 +114,8 @@ void Records::configured(const View& view, Outbox& out) {
 }
 
 // Our Returned is behind every command of ours in the order: when it is delivered, nothing that we
-// said before can still take effect.
+// said before can still take effect. And it is safe: who has stood still with the token in his hand
+// would hear himself in a ring that the others have left.
 void Records::State::probe(Outbox& out, bool reconcile) {
     must_reconcile = must_reconcile || reconcile;
     returned_awaited = ++last_returned;
@@ -125,7 +126,7 @@ void Records::State::probe(Outbox& out, bool reconcile) {
 void Records::State::send_returned(Outbox& out) {
     if (!primary || returned_sent) return;
     returned_sent = true;
-    send(Returned{returned_awaited}, out);
+    send(Returned{returned_awaited}, out, Service::safe);
 }
 
 void Records::State::on(ProcessorId sender, const Returned& command, Outbox& out) {

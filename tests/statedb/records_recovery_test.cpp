@@ -182,6 +182,20 @@ TEST_CASE("an owner whose copy is older than the state it loads offers it: it ma
     CHECK(world.machines[c].files[record].data == "1");
 }
 
+TEST_CASE("who stood still asks in a way that only others can answer whether it is in the ring") {
+    RecordWorld world = four();
+    world.give(a, record, "1");
+    world.order.now += 2s;
+    world.records(a).tick(world.order[a]);
+    while (world.carry_out(a)) {
+    }
+    CHECK_FALSE(world.usable(a, record));
+    REQUIRE(world.order.has_submission(a));
+    CHECK(world.order[a].submissions.front().guarantee == Service::safe);
+    world.settle();
+    CHECK(world.usable(a, record));
+}
+
 TEST_CASE("where all was forgotten, records wait for the notice period of who is not here") {
     const ProcessorId absent{4, some_life};
     Directory directory;
