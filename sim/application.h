@@ -97,7 +97,7 @@ public:
 
     virtual void on_room() {}
 
-    virtual void on_leave_noticed(NodeId node) { (void)node; } // its LEAVE packet arrived
+    virtual void on_leave_noticed(ProcessorId who) { (void)who; } // its LEAVE packet arrived
 
     virtual void on_timer(TimerId timer) { (void)timer; }
 

@@ -193,7 +193,7 @@ void Node::open(const Datagram& datagram) {
         });
     if (opened->envelope.type == PacketType::leave)
         if (const auto packet = decode(PacketType::leave, opened->body))
-            within([&] { application_->on_leave_noticed(std::get<Leave>(*packet).leaver.node); });
+            within([&] { application_->on_leave_noticed(std::get<Leave>(*packet).leaver); });
     if (!running()) return;
     step(membership::PacketArrived{.from = opened->envelope.sender,
                                    .type = opened->envelope.type,

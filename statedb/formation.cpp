@@ -116,7 +116,7 @@ void compare_views(Formation& formation, const std::vector<ProcessorId>& previou
         if (formation.states.contains(member)) continue;
         view.departed.push_back(member);
         const bool goodbye = std::ranges::any_of(formation.states, [&](const auto& entry) {
-            return contains(entry.second.left, member.node);
+            return contains(entry.second.left, member);
         });
         if (goodbye) view.left.push_back(member);
     }

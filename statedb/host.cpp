@@ -98,7 +98,7 @@ void Host::State::tell_free_services(const Configuration& configuration) {
     std::ranges::set_difference(view.members, companions, std::back_inserter(view.joined));
     std::ranges::set_difference(previous_members, companions, std::back_inserter(view.departed));
     std::ranges::copy_if(view.departed, std::back_inserter(view.left),
-                         [&](const ProcessorId& gone) { return left.contains(gone.node); });
+                         [&](const ProcessorId& gone) { return left.contains(gone); });
     previous_members = configuration.members;
     companions.clear();
     for (StateMachine* machine : free_services)
@@ -117,7 +117,9 @@ void Host::State::enter_configuration(const Configuration& configuration) {
     std::vector<History> histories;
     for (std::size_t i = 0; i < configuration.members.size(); ++i) {
         nodes.push_back(configuration.members[i].node);
-        left.erase(configuration.members[i].node);
+        // Whoever it was before, this one is here.
+        std::erase_if(left,
+                      [node = nodes.back()](const ProcessorId& gone) { return gone.node == node; });
         const bool told = i < configuration.hints.size();
         histories.push_back(told ? decode_history(configuration.hints[i].span()).value_or(History{})
                                  : History{});
@@ -255,7 +257,7 @@ void Host::interrupted(Instant now) {
         machine->interrupted(s);
 }
 
-void Host::noticed_leave(NodeId node) { state_->left.insert(node); }
+void Host::noticed_leave(ProcessorId who) { state_->left.insert(who); }
 
 void Host::history_stored(Instant now) {
     State& s = *state_;

@@ -85,7 +85,7 @@ public:
     void interrupted(Instant now);
     // Departed cleanly, for View::left: the driver's knowledge of LEAVE packets, before the
     // configuration.
-    void noticed_leave(NodeId node);
+    void noticed_leave(ProcessorId who);
 
     // -- from the world
     // -----------------------------------------------------------------------------------

@@ -69,8 +69,8 @@ void put(const StateReport& report, wire::HostMessage& out) {
     }
     for (const ProcessorId& member : report.view)
         put(member, *state.add_view());
-    for (const NodeId node : report.left)
-        state.add_left(node);
+    for (const ProcessorId& gone : report.left)
+        put(gone, *state.add_left());
     state.set_has_witness(report.has_witness);
     put(report.cluster, *state.mutable_cluster());
 }
@@ -89,7 +89,7 @@ bool get(const wire::State& state, HostMessage& message) {
             Bytes::copy_of(span_of(summary.content()));
     }
     report.view = get_processors(state.view());
-    report.left.assign(state.left().begin(), state.left().end());
+    report.left = get_processors(state.left());
     report.has_witness = state.has_witness();
     if (!get(state.cluster(), report.cluster)) return false;
     message.content = std::move(report);

@@ -20,7 +20,7 @@ struct StateReport {
     History history;
     std::map<ServiceId, Bytes> summaries;
     std::vector<ProcessorId> view;
-    std::vector<NodeId> left;
+    std::vector<ProcessorId> left;
     bool has_witness = false;
     ClusterList cluster; // that it goes by
 

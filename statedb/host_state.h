@@ -137,7 +137,7 @@ struct Host::State final : Outbox {
     std::optional<Component> component;
     std::vector<ProcessorId> previous_members; // of the last regular configuration
     std::vector<ProcessorId> companions;       // those who leave it together with us
-    std::set<NodeId> left;                     // heard to leave cleanly, and not seen since
+    std::set<ProcessorId> left;                // heard to leave cleanly, and not seen since
     bool told_primary = false;                 // what the services believe
     bool resigning = false;
     bool permitted = false; // by the world, to form a component

@@ -106,7 +106,7 @@ void RecordNode::on_room() {
     settle();
 }
 
-void RecordNode::on_leave_noticed(NodeId node) { host_->noticed_leave(node); }
+void RecordNode::on_leave_noticed(ProcessorId who) { host_->noticed_leave(who); }
 
 void RecordNode::stop_consuming(bool stop) {
     stopped_ = stop;

@@ -25,7 +25,7 @@ public:
     void on_delivered(const Delivery& message) override;
     void on_interrupted(membership::JoinReason why) override;
     void on_room() override;
-    void on_leave_noticed(NodeId node) override;
+    void on_leave_noticed(ProcessorId who) override;
     void on_timer(TimerId timer) override;
     void on_persisted(Ticket ticket) override;
     void on_pause() override;

@@ -85,7 +85,7 @@ private:
 
     void leave_order() {
         if (in_.coin()) host_.interrupted(now_);
-        if (in_.chance(64)) host_.noticed_leave(static_cast<NodeId>(in_.number(1, 4)));
+        if (in_.chance(64)) host_.noticed_leave(in_.one_of(everybody));
         Configuration transitional{.kind = Configuration::Kind::transitional,
                                    .ring = {ring_.seq + 4, self},
                                    .previous = ring_};
@@ -158,7 +158,7 @@ private:
         if (in_.chance(64)) report.history.attempts.push_back({any_number(), {2, 3}});
         if (in_.chance(64)) report.summaries[ServiceId::databases] = in_.some_bytes(40);
         if (in_.chance(64)) report.view.push_back(in_.one_of(everybody));
-        if (in_.chance(64)) report.left.push_back(in_.byte());
+        if (in_.chance(64)) report.left.push_back({in_.byte(), 1});
         if (in_.chance(64)) report.cluster.nodes = {1, 2};
     }
 
@@ -221,7 +221,7 @@ private:
             (void)messages_.ask(static_cast<NodeId>(in_.number(1, 4)), 3, in_.some_bytes(20), out);
             break;
         case 7:
-            return messages_.announce(in_.byte(), in_.some_bytes(20), out);
+            return messages_.send({}, in_.byte(), in_.some_bytes(20), out);
         case 8:
             return in_.chance(32) ? host_.resign(now_) : drain(out);
         default:

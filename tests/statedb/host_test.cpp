@@ -148,13 +148,24 @@ TEST_CASE("host: after a resignation the other one goes on alone") {
     CHECK_FALSE(c.ring.host(1).resigned());
     c.ring.settle();
     CHECK(c.ring.host(1).resigned());
-    c.ring.host(2).noticed_leave(1);
     const ProcessorId gone = c.ring.id(1);
+    c.ring.host(2).noticed_leave(gone);
     c.ring.crash(1);
     c.meet({2});
     CHECK(c.ring.active(2));
     CHECK(c.ledger(2).view().departed == std::vector{gone});
     CHECK(c.ledger(2).view().left == std::vector{gone});
+}
+
+TEST_CASE("host: that a former life left cleanly says nothing about a later one") {
+    Cluster c(3);
+    c.meet({1, 2, 3});
+    const ProcessorId gone = c.ring.id(1);
+    c.ring.host(2).noticed_leave({gone.node, gone.incarnation + 1});
+    c.ring.crash(1);
+    c.meet({2, 3});
+    CHECK(c.ledger(2).view().departed == std::vector{gone});
+    CHECK(c.ledger(2).view().left.empty());
 }
 
 TEST_CASE("host: all may resign at once; the last to leave keeps the vote") {
@@ -352,7 +363,8 @@ TEST_CASE("host: who holds an attempt that nobody formed is not taken for one of
     c.ring.settle();
     CHECK(c.ring.active_nodes() == std::set<NodeId>{1, 2});
     CHECK(c.ring.disk(3).attempts == std::vector{Primary{2, {1, 2, 3}, {1, 2, 3}}});
-    CHECK(c.ring.disk(1).last_primary == Primary{3, {1, 2}, {1, 2, 3}}); // an index names one component
+    CHECK(c.ring.disk(1).last_primary ==
+          Primary{3, {1, 2}, {1, 2, 3}}); // an index names one component
 
     const auto loads = c.ledger(3).loads;
     c.meet({1, 2, 3});
