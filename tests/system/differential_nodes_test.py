@@ -149,6 +149,8 @@ def main():
         for player in players:
             for node in player.cluster.nodes:
                 (player.cluster.base(node) / "public_addresses").write_text("".join(f"{ip}/24 lo\n" for ip in PUBLIC))
+                # By LCP2 it matters, for good, who was asked first after an interface came back.
+                (player.cluster.base(node) / "ctdb.tunables").write_text("IPAllocAlgorithm=0\n")
             player.cluster.start()
         for player in players:
             player.cluster.wait_until_healthy()
