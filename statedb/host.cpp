@@ -313,6 +313,7 @@ void Host::permit(Instant now, bool may) {
     State& s = *state_;
     s.time = now;
     s.permitted = may;
+    if (!may && s.component && s.component->testified) s.component->outdated = true;
     s.send_create();
 }
 
@@ -360,6 +361,8 @@ HostStatus Host::status() const {
             .members = s.component ? s.component->members : std::vector<ProcessorId>{},
             .quorum = s.quorum,
             .testimony_wanted = s.wants_testimony(),
+            .testimony_counts = s.component && s.component->testified && !s.component->formed &&
+                                (s.component->round || !s.component->judged),
             .attempt = s.attempt_to_witness(),
             .malformed = s.malformed};
 }

@@ -58,6 +58,9 @@ struct HostStatus {
     // With a witness, of the lowest member: its testimony is awaited; and the attempt that it is to
     // be told of before permit().
     bool testimony_wanted = false;
+    // What we testified counts until this configuration is judged by it and formed: the lock must
+    // not be let go before, or nothing forms here.
+    bool testimony_counts = false;
     std::optional<Primary> attempt;
     std::uint64_t malformed = 0; // messages that no host of our version sends; they were ignored
 };

@@ -64,7 +64,8 @@ bool Host::State::wants_testimony() const {
 // Once it is on our disk: what the witness has seen nobody has forgotten.
 std::optional<Primary> Host::State::attempt_to_witness() const {
     const bool waits = settings.has_witness && component && component->round &&
-                       !component->round->create_sent && component->regular() && lacks_permission();
+                       !component->round->create_sent && component->regular() &&
+                       lacks_permission() && !component->outdated;
     if (!waits || component->round->record > records_stored) return std::nullopt;
     return component->round->primary;
 }
@@ -93,7 +94,8 @@ void Host::State::send_create() {
 
 // Without the CREATE of its lowest member nothing forms.
 bool Host::State::lacks_permission() const {
-    return settings.permission_needed && !permitted && !component->formed &&
+    const bool may = permitted && (!settings.has_witness || !component->outdated);
+    return settings.permission_needed && !may && !component->formed &&
            component->members.front() == settings.self;
 }
 

@@ -40,6 +40,7 @@ struct Component {
     bool formed = false, held = false;
     bool testified = false;        // by us, the lowest member
     bool judged = false;           // the testimony was heard, and what it means decided
+    bool outdated = false;         // ours: since then somebody else may have had the lock
     Position end;                  // of the order as delivered here, applied by us or not
     std::set<ProcessorId> ready;   // hold the state and all durable state
     std::set<ProcessorId> leaving; // said goodbye

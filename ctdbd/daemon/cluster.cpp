@@ -268,6 +268,7 @@ void Cluster::State::look_at_view() {
                     .members = std::move(status.members),
                     .quorum = std::move(status.quorum),
                     .testimony_wanted = status.testimony_wanted,
+                    .testimony_counts = status.testimony_counts,
                     .attempt = std::move(status.attempt)};
     if (now != view) {
         const ClusterView before = std::exchange(view, std::move(now));

@@ -44,6 +44,7 @@ struct ClusterView {
     std::string quorum;                      // why it may act or may not
     // What is asked of a witness, if we are to ask one (statedb::HostStatus).
     bool testimony_wanted = false;
+    bool testimony_counts = false;
     std::optional<statedb::Primary> attempt;
 
     [[nodiscard]] bool serving() const { return phase == statedb::HostPhase::active; }

@@ -23,7 +23,7 @@ LockKeeper::LockKeeper(boost::asio::io_context& loop, Daemon& daemon)
     if (lock.empty()) return;
     lock_.emplace(loop, lock_command(lock, daemon.setup.paths.cluster_mutex_helper), [this] {
         spdlog::error("the cluster lock is lost");
-        if (witness_) witness_->give_up();
+        if (witness_) lost_beside_witness();
         look();
     });
     if (const auto& file = daemon.setup.totem.witness; !file.empty()) witness_.emplace(loop, file);
@@ -36,7 +36,17 @@ bool LockKeeper::is_needed() {
     const bool leads =
         !view.members.empty() && pnn_of(view.members.front()) == daemon_.nodes.self();
     if (view.phase != statedb::HostPhase::no_quorum) return leads;
-    return leads && view.testimony_wanted && was_patient();
+    return leads && (view.testimony_counts || (view.testimony_wanted && was_patient()));
+}
+
+// Somebody else may have it now, and tell the witness something that we would not know of.
+void LockKeeper::lost_beside_witness() {
+    witness_->give_up();
+    const bool counts = daemon_.cluster.view().testimony_counts;
+    daemon_.cluster.permit(false);
+    if (counts)
+        daemon_.give_up(1, "the cluster lock was lost while a component was being formed by what "
+                           "its witness says");
 }
 
 // The votes are against us: those for whom they are come first.

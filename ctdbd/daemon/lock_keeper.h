@@ -37,6 +37,7 @@ public:
 private:
     [[nodiscard]] bool is_needed();
     [[nodiscard]] bool was_patient();
+    void lost_beside_witness();
     void take();
     void answered(LockAnswer answer, std::chrono::duration<double> took);
     void consult();
