@@ -102,7 +102,7 @@ void Databases::State::create(const Command& command, const Attach& attach, Outb
         if (empty_here)
             emit(Confirm{id, database.version});
         else
-            emit(Replace{id, database.version, {}});
+            replace_file(id, database.version, {});
     }
 }
 

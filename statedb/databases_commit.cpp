@@ -108,7 +108,9 @@ void Databases::commit(DatabaseId id,
         state_->emit(CommitRefused{ticket, std::move(why)});
         return;
     }
-    state_->commits[++state_->last_serial] = {ticket, id, std::move(writes)};
+    State::LocalCommit& commit = state_->commits[++state_->last_serial];
+    commit = {ticket, id, std::move(writes)};
+    commit.overtaken = state_->on_its_way_to_disk(id);
     state_->send_commits(out);
 }
 
@@ -130,6 +132,7 @@ void Databases::replace(DatabaseId id,
 // a client that is refused tries again at once.
 void Databases::State::send_commits(Outbox& out) {
     if (!active()) return;
+    refuse_overtaken();
     for (auto& [serial, commit] : commits) {
         const auto at = databases.find(commit.id);
         if (commit.sent || (at != databases.end() && !at->second.settled)) continue;
@@ -138,6 +141,37 @@ void Databases::State::send_commits(Outbox& out) {
         commit.parts_sent = commit.parts_arrived = 0;
         send_parts(serial, commit, out);
     }
+}
+
+// Our file is to have another content. What clients of ours read before may be of a history that
+// was given up, and have the same sequence number as what is followed: the number does not tell.
+void Databases::State::replace_file(DatabaseId id, Version version, const Content& content) {
+    replaced[id] = version;
+    for (auto& [serial, commit] : commits)
+        if (commit.id == id && !commit.whole) commit.overtaken = version;
+    emit(Replace{id, version, content});
+}
+
+// While it is on its way, clients still read what was there before.
+std::optional<Version> Databases::State::on_its_way_to_disk(DatabaseId id) const {
+    const auto content = replaced.find(id);
+    if (content == replaced.end()) return std::nullopt;
+    const auto disk = on_disk.find(id);
+    if (disk != on_disk.end() && disk->second >= content->second) return std::nullopt;
+    return content->second;
+}
+
+// Those that are under way in the order are decided there.
+void Databases::State::refuse_overtaken() {
+    std::erase_if(commits, [&](const auto& item) {
+        const LocalCommit& commit = item.second;
+        if (commit.sent || !commit.overtaken) return false;
+        const bool unsure = commit.begun != 0 && commit.begun != begun;
+        refusals.push_back({commit.ticket, commit.id, *commit.overtaken,
+                            "the database has changed since the transaction began", unsure});
+        return true;
+    });
+    answer_refusals();
 }
 
 // As many as may be on their way, and the commit itself behind the last one.
@@ -252,7 +286,7 @@ void Databases::State::make(Database& database, Version version, const Commit& c
         database.store.write(write.key, write.value);
     database.version = version;
     if (commit.whole)
-        emit(Replace{commit.id, version, database.store.content()});
+        replace_file(commit.id, version, database.store.content());
     else
         emit(Apply{commit.id, version, commit.writes});
 }

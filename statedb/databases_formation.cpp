@@ -202,7 +202,7 @@ void Databases::State::on(const Command& command, const ContentPart& part, Outbo
     if (same || mutated(Mutant::joiner_keeps_its_content))
         emit(Confirm{part.id, version});
     else
-        emit(Replace{part.id, version, database.store.content()});
+        replace_file(part.id, version, database.store.content());
     send_commits(out);
 }
 
@@ -336,7 +336,7 @@ void Databases::State::adopt(const SavedState& saved) {
         if (!is_kept(item.kind) || !item.settled) continue;
         if (item.content && !mutated(Mutant::joiner_keeps_its_content)) {
             database.store = Store{*item.content};
-            emit(Replace{item.id, item.version, *item.content});
+            replace_file(item.id, item.version, *item.content);
         } else {
             emit(Confirm{item.id, item.version});
         }

@@ -60,6 +60,8 @@ struct Databases::State {
         bool sent = false;              // or begun to be
         std::uint64_t begun = 0;        // the volatile epoch in which it was sent first; 0: never
         std::optional<Version> version; // applied; waits until it is durable everywhere
+        // The content that took the place of the one its client read: it is not sent any more.
+        std::optional<Version> overtaken;
     };
 
     struct LocalAttach {
@@ -106,6 +108,9 @@ struct Databases::State {
                                             const std::vector<Write>& writes) const;
     void make(Database& database, Version version, const database_command::Commit& commit);
     void send_commits(Outbox& out);
+    void replace_file(DatabaseId id, Version version, const Content& content);
+    [[nodiscard]] std::optional<Version> on_its_way_to_disk(DatabaseId id) const;
+    void refuse_overtaken();
     void send_parts(std::uint64_t serial, LocalCommit& commit, Outbox& out);
     [[nodiscard]] std::optional<std::vector<Write>>
     assembled(ProcessorId sender, const database_command::Commit& commit) const;
@@ -168,8 +173,9 @@ struct Databases::State {
     std::map<std::uint64_t, LocalDetach> detaches;
     std::vector<HeldRefusal> refusals;
     std::map<DatabaseId, Version> on_disk;
-    bool ack_sent = false; // invariant: at most one Durable of ours is on its way
-    bool ack_due = false;  // on_disk has news since
+    std::map<DatabaseId, Version> replaced; // the content that last took another one's place here
+    bool ack_sent = false;                  // invariant: at most one Durable of ours is on its way
+    bool ack_due = false;                   // on_disk has news since
     bool offer_sent = false;
     bool settle_wanted = false;
     std::uint64_t last_barrier = 0;

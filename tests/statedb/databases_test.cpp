@@ -540,6 +540,46 @@ TEST_CASE("a commit whose fate was decided within a state that its node then loa
     CHECK(world.order.digests_agree());
 }
 
+// The sequence numbers are the same, so they cannot tell that it was another content.
+TEST_CASE("a transaction that read what was given up is refused, though its number would fit") {
+    DatabaseWorld before = three();
+    before.commit(a, secrets, "k", "1", 1);
+    before.settle();
+    auto alone = before.machines[c].disk; // c wrote one down that nobody was told of
+    alone[secrets].content["k"] = value(2, "given up");
+    alone[secrets].content[sequence_number] = number(2, 2);
+    DatabaseWorld world = restarted(before, {a, b});
+    const ProcessorId a2{1, 2}, b2{2, 2}, c2{3, 2};
+    world.order.form({a2, b2});
+    world.settle();
+    world.commit(a2, secrets, "other", "kept", 2);
+    world.settle();
+    world.add(c2, alone);
+    SUBCASE("that waits for the component") {
+        world.commit(c2, secrets, "k", "made of what was given up", 3);
+        world.order.form({a2, b2, c2});
+    }
+    SUBCASE("that comes while the other content is on its way to the disk") {
+        world.machines[c2].disk_works = false;
+        world.order.form({a2, b2, c2});
+        world.settle();
+        world.commit(c2, secrets, "k", "made of what was given up", 3);
+        world.settle();
+        CHECK(world.machines[c2].refused.empty()); // until its client can see why
+        world.machines[c2].disk_works = true;
+    }
+    world.settle();
+    CHECK(world.machines[c2].refused.contains(3));
+    CHECK(world.machines[c2].committed.empty());
+    CHECK(data_at(*world.databases(a2).content(secrets), "k") == "1");
+    CHECK(same_on_all_disks(world, secrets));
+    world.commit(c2, secrets, "k", "2", 4);
+    world.settle();
+    CHECK(world.machines[c2].committed == std::vector<std::uint64_t>{4});
+    CHECK(data_at(*world.databases(a2).content(secrets), "k") == "2");
+    CHECK(world.order.digests_agree());
+}
+
 TEST_CASE("a state whose content is not what it says is not loaded") {
     DatabaseWorld world = three();
     world.commit(a, secrets, "k", "payload", 1);
