@@ -78,6 +78,17 @@ class AddressTest(unittest.TestCase):
         print(f"{1000 * moved:.0f} ms from SIGKILL to an answer of another node ", end="", file=sys.stderr)
         return moved
 
+    def lose_the_ring(self):
+        """A node is cut off from the ring for as long as it takes the others to have its address; then it is back."""
+        victim, _ = self.victim()
+        self.cluster.outside.ip("link", "set", f"to{victim.pnn}.0", "nomaster")
+        try:
+            self.settled([pnn for pnn in range(3) if pnn != victim.pnn])
+            self.assertEqual(victim.has(), [])
+        finally:
+            self.cluster.outside.ip("link", "set", f"to{victim.pnn}.0", "master", "bridge0")
+        self.cluster.start()
+
 
 class Addresses(AddressTest):
     def test_addresses_are_shared_out(self):
@@ -102,14 +113,7 @@ class Addresses(AddressTest):
         self.settled()
 
     def test_a_node_that_is_cut_off_from_the_ring_loses_its_address(self):
-        victim, ip = self.victim()
-        self.cluster.outside.ip("link", "set", f"to{victim.pnn}.0", "nomaster")
-        try:
-            self.settled([pnn for pnn in range(3) if pnn != victim.pnn])
-            self.assertEqual(victim.has(), [])
-        finally:
-            self.cluster.outside.ip("link", "set", f"to{victim.pnn}.0", "master", "bridge0")
-        self.cluster.start()
+        self.lose_the_ring()
         self.settled()
 
     def test_disabled_and_stopped_nodes_host_nothing(self):
@@ -235,14 +239,7 @@ class Addresses6(AddressTest):
         self.assertIn(self.hardware(self.node[holder]), neighbours)
 
     def test_a_node_that_is_cut_off_loses_it_and_a_disabled_one_gives_it_up(self):
-        victim, ip = self.victim()
-        self.cluster.outside.ip("link", "set", f"to{victim.pnn}.0", "nomaster")
-        try:
-            self.settled([pnn for pnn in range(3) if pnn != victim.pnn])
-            self.assertEqual(victim.has(), [])
-        finally:
-            self.cluster.outside.ip("link", "set", f"to{victim.pnn}.0", "master", "bridge0")
-        self.cluster.start()
+        self.lose_the_ring()
         self.node[1].ctdb("disable")
         self.settled([0, 2])
         self.node[1].ctdb("enable")
