@@ -25,8 +25,12 @@ std::uint32_t rekeyings_of(const BootNonce& nonce) {
     return value;
 }
 
-// 7.2: Ks = HKDF(K, salt = boot_nonce, info = "totem1" | cluster | pid | key_id).
-Aead stream_key(const Key& key, const std::string& cluster, const Envelope& envelope) {
+// 7.2: Ks = HKDF(K, salt = boot_nonce, info = "totem1" | cluster | pid | key_id); and the purpose
+// behind it, where it is not the ring's.
+Aead stream_key(const Key& key,
+                const std::string& cluster,
+                const std::string& purpose,
+                const Envelope& envelope) {
     std::vector<std::uint8_t> info{'t', 'o', 't', 'e', 'm', '1'};
     info.insert(info.end(), cluster.begin(), cluster.end());
     std::array<std::uint8_t, 9> name{};
@@ -34,6 +38,7 @@ Aead stream_key(const Key& key, const std::string& cluster, const Envelope& enve
     store_little_endian(envelope.sender.incarnation, name.data() + 4);
     name[8] = key.id;
     info.insert(info.end(), name.begin(), name.end());
+    info.insert(info.end(), purpose.begin(), purpose.end());
     return {key.cipher, hkdf_sha256(key.secret.bytes(), envelope.boot_nonce, info)};
 }
 
@@ -67,7 +72,8 @@ std::uint32_t cluster_tag(std::string_view cluster) {
 // -- Sealer
 
 Sealer::Sealer(const SealContext& context, std::uint64_t packets_per_stream)
-    : cluster_(context.cluster), packets_per_stream_(packets_per_stream) {
+    : cluster_(context.cluster), purpose_(context.purpose),
+      packets_per_stream_(packets_per_stream) {
     if (!context.keys.empty()) key_ = context.keys.front();
     envelope_.encrypted = key_.has_value();
     envelope_.key_id = key_ ? key_->id : 0;
@@ -81,7 +87,7 @@ void Sealer::open_stream(std::uint32_t rekeyings) {
     fill_random(std::span(envelope_.boot_nonce).first<nonce_random_size>());
     store_little_endian(rekeyings, envelope_.boot_nonce.data() + nonce_random_size);
     envelope_.counter = 0;
-    if (key_) aead_ = stream_key(*key_, cluster_, envelope_);
+    if (key_) aead_ = stream_key(*key_, cluster_, purpose_, envelope_);
 }
 
 std::size_t Sealer::seal(PacketType type, std::span<std::uint8_t> datagram, std::size_t body_size) {
@@ -228,7 +234,7 @@ std::optional<Refusal> Opener::authenticate(const Datagram& datagram, Instant no
         return opens(*aead) ? std::nullopt : std::optional(Refusal::not_authentic);
     if (!may_derive(now)) return Refusal::crowded;
     const auto key = std::ranges::find(context_.keys, envelope.key_id, &Key::id);
-    Aead derived = stream_key(*key, context_.cluster, envelope);
+    Aead derived = stream_key(*key, context_.cluster, context_.purpose, envelope);
     if (!opens(derived)) return Refusal::not_authentic;
     if (envelope.sender == context_.self) return {}; // a clone's key is not worth keeping
     living_stream(envelope).keys.emplace_back(envelope.key_id, std::move(derived));

@@ -59,6 +59,8 @@ struct SealContext {
     std::string cluster;
     ProcessorId self;
     std::vector<Key> keys; // empty: the insecure mode, CRC32C only
+    // What packets other than the ring's are for: with keys, one opens only where it was meant for.
+    std::string purpose{};
 };
 
 [[nodiscard]] std::uint32_t cluster_tag(std::string_view cluster);
@@ -85,7 +87,7 @@ public:
 private:
     void open_stream(std::uint32_t rekeyings);
 
-    std::string cluster_;
+    std::string cluster_, purpose_;
     std::optional<Key> key_;
     std::optional<Aead> aead_;
     Envelope envelope_; // of the last packet; counter 0 before the first

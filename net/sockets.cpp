@@ -223,6 +223,13 @@ SocketPlan plan_sockets(const NodeOptions& options) {
     return plan;
 }
 
+Descriptor
+open_unicast(const SocketPlan& plan, std::uint16_t port, std::vector<std::string>& warnings) {
+    Opening opening(plan, {plan.own, port}, warnings);
+    opening.bind();
+    return opening.finish();
+}
+
 Sockets::Sockets(const SocketPlan& plan)
     : transport_(plan.transport), port_(plan.port), token_port_(plan.token_port) {
     const bool multicast = plan.transport == Transport::multicast;

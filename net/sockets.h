@@ -41,6 +41,10 @@ struct Addresses {
 // IP and UDP headers.
 [[nodiscard]] std::size_t header_size(const Address& own);
 
+// Bound to our own address; never fragments.
+[[nodiscard]] Descriptor
+open_unicast(const SocketPlan& plan, std::uint16_t port, std::vector<std::string>& warnings);
+
 class Sockets {
 public:
     // Throws std::runtime_error naming address, port and remedy.

@@ -58,6 +58,10 @@ public:
     virtual void consumed(std::uint64_t messages) = 0;
     virtual void leave() = 0; // clean leave: ends this life
 
+    // Past the ring, straight to a node: may be lost, doubled, late, or come in another order. The
+    // network carries at most body_max bytes.
+    virtual void send_direct(NodeId to, const Bytes& content) = 0;
+
     // -- time and disk
 
     virtual void set_timer(TimerId timer, Instant at) = 0; // replaces an earlier one of that id
@@ -94,6 +98,8 @@ public:
     virtual void on_delivered(const Delivery& message) = 0;
 
     virtual void on_interrupted(membership::JoinReason why) { (void)why; }
+
+    virtual void on_direct(ProcessorId from, const Bytes& content) { (void)from, (void)content; }
 
     virtual void on_room() {}
 

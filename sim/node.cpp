@@ -95,7 +95,7 @@ void Node::crash() {
     emit(trace::Crash{});
     application_.reset();
     processor_.reset();
-    token_socket_ = data_socket_ = Socket{};
+    token_socket_ = data_socket_ = direct_socket_ = Socket{};
     timers_.clear();
     actions_.clear();
     pending_.clear();
@@ -142,6 +142,10 @@ void Node::resume() {
     paused_ = false;
     const Duration gap = now() - plan_.clock.local(paused_at_);
     const Duration loss = plan_.settings.token_loss_for(processor_->members().size());
+    // The application reads its own packets, and nobody knows who is quicker.
+    while (running() && !direct_socket_.waiting.empty() && chance_.chance(0.5))
+        open(direct_socket_.pop());
+    if (!running()) return;
     if (gap > loss / 2) {
         while (running() && (!token_socket_.waiting.empty() || !data_socket_.waiting.empty())) {
             Socket& socket = token_socket_.waiting.empty() ? data_socket_ : token_socket_;
@@ -162,8 +166,13 @@ void Node::resume() {
 
 // -- sockets and timers
 
+Node::Socket& Node::socket_of(PacketType type) {
+    if (type == PacketType::direct) return direct_socket_;
+    return type == PacketType::data ? data_socket_ : token_socket_;
+}
+
 void Node::receive(const Datagram& datagram) {
-    Socket& socket = datagram.type == PacketType::data ? data_socket_ : token_socket_;
+    Socket& socket = socket_of(datagram.type);
     if (!socket.push(datagram, plan_.socket_packets)) {
         world_.measures().on_overrun();
         return;
@@ -177,7 +186,12 @@ void Node::receive(const Datagram& datagram) {
 bool Node::read_one() {
     Socket& first = token_first_ ? token_socket_ : data_socket_;
     Socket& second = token_first_ ? data_socket_ : token_socket_;
-    if (first.waiting.empty() && second.waiting.empty()) return false;
+    const bool ring_waits = !first.waiting.empty() || !second.waiting.empty();
+    if (!direct_socket_.waiting.empty() && (!ring_waits || chance_.chance(0.5))) {
+        open(direct_socket_.pop());
+        return true;
+    }
+    if (!ring_waits) return false;
     open((first.waiting.empty() ? second : first).pop());
     return true;
 }
@@ -191,6 +205,8 @@ void Node::open(const Datagram& datagram) {
             stop_as_broken(fmt::format("nodes {} and {} both run as {}", datagram.from, plan_.id,
                                        describe_fully(processor_->self())));
         });
+    if (opened->envelope.type == PacketType::direct)
+        return within([&] { application_->on_direct(opened->envelope.sender, opened->body); });
     if (opened->envelope.type == PacketType::leave)
         if (const auto packet = decode(PacketType::leave, opened->body))
             within([&] { application_->on_leave_noticed(std::get<Leave>(*packet).leaver); });
@@ -246,7 +262,9 @@ void Node::wake() {
 void Node::arm() {
     if (!running() || paused_) return;
     std::optional<Instant> due = next_due();
-    if (!token_socket_.waiting.empty() || !data_socket_.waiting.empty()) due = busy_until_;
+    if (!token_socket_.waiting.empty() || !data_socket_.waiting.empty() ||
+        !direct_socket_.waiting.empty())
+        due = busy_until_;
     if (!due) return;
     *due = std::max({*due, busy_until_, world_.now()});
     if (armed_ && *armed_ <= *due) return;

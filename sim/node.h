@@ -109,6 +109,7 @@ public:
     void consumed(std::uint64_t messages) override;
 
     void leave() override;
+    void send_direct(NodeId to, const Bytes& content) override;
 
     void set_timer(TimerId timer, Instant at) override;
     void cancel_timer(TimerId timer) override;
@@ -127,6 +128,7 @@ private:
 
     void stop_as_broken(const std::string& why);
     void start_life(); // the record is durable
+    [[nodiscard]] Socket& socket_of(PacketType type);
     [[nodiscard]] bool read_one();
     void open(const Datagram& datagram); // checks the seal, steps the processor
     [[nodiscard]] bool fire_timer();
@@ -183,7 +185,7 @@ private:
     std::uint32_t life_ = 0;
     BootNonce boot_nonce_{};
     std::uint64_t packet_counter_ = 0;
-    Socket token_socket_, data_socket_;
+    Socket token_socket_, data_socket_, direct_socket_;
     bool token_first_ = false;
     bool paused_ = false;
     bool leaving_ = false;

@@ -128,4 +128,13 @@ void Node::send(const Packet& packet, std::span<const NodeId> to) {
     world_.transmit({plan_.id, type_of(packet), sealed->datagram}, to);
 }
 
+void Node::send_direct(NodeId to, const Bytes& content) {
+    const Envelope envelope{.type = PacketType::direct,
+                            .sender = processor_->self(),
+                            .boot_nonce = boot_nonce_,
+                            .counter = ++packet_counter_};
+    if (content.size() <= plan_.settings.body_max)
+        world_.transmit_direct({plan_.id, PacketType::direct, seal_direct(content, envelope)}, to);
+}
+
 } // namespace sim

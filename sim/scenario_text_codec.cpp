@@ -115,6 +115,7 @@ void write(const RecordPlan& value, proto::Records& file) {
     SIM_WRITE(look_share);
     SIM_WRITE(give_up_share);
     SIM_WRITE(digest_interval);
+    SIM_WRITE(direct);
     SIM_WRITE_TIME(freeze_after);
     SIM_WRITE_TIME(notice_period);
     SIM_WRITE_TIME(transaction_takes);

@@ -28,6 +28,18 @@ seal(const Packet& packet, const Envelope& envelope, std::size_t body_max, Block
     return Sealed{datagram, datagram.slice(envelope_size, *size)};
 }
 
+Bytes seal_direct(const Bytes& content, const Envelope& envelope) {
+    const std::size_t sealed = envelope_size + content.size();
+    WritableBytes bytes(sealed + insecure_tag_size);
+    Envelope tagged = envelope;
+    tagged.cluster_tag = cluster_tag;
+    encode_envelope(tagged, std::span<std::uint8_t, envelope_size>{bytes.data(), envelope_size});
+    std::ranges::copy(content.span(), bytes.data() + envelope_size);
+    const std::uint32_t tag = crc32c({bytes.data(), sealed});
+    std::memcpy(bytes.data() + sealed, &tag, insecure_tag_size);
+    return bytes.freeze(sealed + insecure_tag_size);
+}
+
 Bytes reseal_without_meaning(const Bytes& datagram) {
     constexpr std::size_t nonsense_size = 3;
     const std::size_t sealed = envelope_size + nonsense_size;

@@ -21,6 +21,9 @@ struct Sealed {
 [[nodiscard]] std::optional<Sealed>
 seal(const Packet& packet, const Envelope& envelope, std::size_t body_max, BlockPool& pool);
 
+// The same around what is no packet of the ring's.
+[[nodiscard]] Bytes seal_direct(const Bytes& content, const Envelope& envelope);
+
 struct Opened {
     Envelope envelope;
     Bytes body;

@@ -229,6 +229,13 @@ void World::transmit(const Datagram& datagram, std::span<const NodeId> to) {
         queue_.push(one.at, std::move(one.arrival));
 }
 
+void World::transmit_direct(const Datagram& datagram, NodeId to) {
+    arrivals_.clear();
+    network_.transmit(now(), datagram, std::span{&to, 1}, arrivals_);
+    for (Network::Scheduled& one : arrivals_)
+        queue_.push(one.at, std::move(one.arrival));
+}
+
 void World::deliver_now(NodeId to, const Datagram& datagram) {
     queue_.push(now(), Arrival{to, datagram, true});
 }

@@ -80,6 +80,7 @@ public:
     [[nodiscard]] BlockPool& packets() { return packets_; }
 
     void transmit(const Datagram& datagram, std::span<const NodeId> to);
+    void transmit_direct(const Datagram& datagram, NodeId to); // nobody listens to that
     void wake_at(Instant at, NodeId node);
     void disk_done_at(Instant at, NodeId node, std::uint32_t generation);
     void call_at(Instant at, std::function<void()> action);

@@ -15,6 +15,10 @@ bool contains(const std::vector<ProcessorId>& list, ProcessorId who) {
 
 void remove(std::vector<ProcessorId>& list, ProcessorId who) { std::erase(list, who); }
 
+// More than a component can have given out when some of its members never heard of it, for all that
+// is under way in a ring is bounded. Who was cut off may have seen them, so they are left out.
+constexpr Grant ownerships_unseen_max = Grant{1} << 20;
+
 bool is_in_some_life(const std::pair<const ProcessorId, std::uint64_t>& departed) {
     return departed.first.incarnation == some_life;
 }
@@ -76,7 +80,7 @@ void Directory::grant(
     Entry& entry, ProcessorId owner, TakeOver::Source source, const Bytes& data, Outcome& outcome) {
     change(entry, [&] {
         entry.lost = false;
-        entry.grant = ++last_grant_;
+        entry.grant = ++last_ownership_ * grants_per_ownership;
         set_owner(entry, owner);
         remove(entry.waiting, owner); // its claim is fulfilled
     });
@@ -86,11 +90,12 @@ void Directory::grant(
 
 // -- claims and hand-overs
 
-Directory::Outcome Directory::claim(const RecordName& record, ProcessorId who, bool may_create) {
+Directory::Outcome Directory::claim(const RecordName& record, const Claimant& claimant) {
     Outcome outcome;
+    const ProcessorId who = claimant.who;
     const auto at = entries_.find(record);
     if (at == entries_.end()) {
-        if (!may_create) return outcome;
+        if (!claimant.create) return outcome;
         if (std::ranges::any_of(unnoticed_, is_in_some_life))
             create_when_noticed(record, who);
         else
@@ -99,9 +104,15 @@ Directory::Outcome Directory::claim(const RecordName& record, ProcessorId who, b
     }
     Entry& entry = at->second;
     if (contains(entry.waiting, who)) return outcome;
-    if (!entry.lost && entry.owner == who && entry.waiting.empty()) {
+    // An owner that has given it away outside of the order waits as everybody does. One that became
+    // the owner while its claim was on its way may not have heard of that, nor have the record.
+    const bool believed = mutated(Mutant::giver_claims_as_owner);
+    const bool gave_it = claimant.given > entry.grant && !believed;
+    const bool has_it =
+        claimant.held == entry.grant || mutated(Mutant::claim_says_having) || believed;
+    if (!entry.lost && entry.owner == who && !gave_it && entry.waiting.empty()) {
         // Under a new grant, so that a hand-off or vacuum of its own that is on its way is stale.
-        grant(entry, who, TakeOver::Source::own_copy, {}, outcome);
+        if (has_it) grant(entry, who, TakeOver::Source::own_copy, {}, outcome);
         return outcome;
     }
     change(entry, [&] {
@@ -117,16 +128,46 @@ void Directory::create_when_noticed(const RecordName& record, ProcessorId who) {
     Entry& entry = create(record);
     change(entry, [&] {
         entry.lost = true;
-        entry.grant = ++last_grant_;
+        entry.grant = ++last_ownership_ * grants_per_ownership;
         set_owner(entry, std::ranges::find_if(unnoticed_, is_in_some_life)->first);
         entry.waiting.push_back(who);
     });
     losses_[record].epoch = epoch_;
 }
 
+// Whoever gave it can have told nobody else, and does nothing with it any more: so it is where the
+// last move took it, whatever became of those before. Even if its copies were being looked for. If
+// the receiver is not here, that is what begins now: it may still use what it was given.
+void Directory::move(const RecordName& record, ProcessorId to, Grant grant, Outcome& outcome) {
+    const auto at = entries_.find(record);
+    if (at == entries_.end()) return;
+    Entry& entry = at->second;
+    if (ownership_of(grant) != ownership_of(entry.grant) || grant <= entry.grant) return;
+    const bool is_here = contains(members_, to);
+    const bool was_lost = entry.lost;
+    change(entry, [&] {
+        entry.grant = grant;
+        set_owner(entry, to);
+        remove(entry.waiting, to); // its claim is fulfilled
+        if (is_here) entry.lost = false;
+    });
+    if (is_here)
+        losses_.erase(record);
+    else if (!mutated(Mutant::moved_to_departed_kept))
+        lose(entry, epoch_, outcome);
+    outcome.moved.push_back({record, to, grant, was_lost && is_here});
+}
+
+Directory::Outcome Directory::moved(const RecordName& record, ProcessorId to, Grant grant) {
+    Outcome outcome;
+    move(record, to, grant, outcome);
+    return outcome;
+}
+
 Directory::Outcome
 Directory::hand_off(const RecordName& record, ProcessorId from, Grant under, const Bytes& data) {
     Outcome outcome;
+    move(record, from, under, outcome);
     Entry* const entry = owned(record, from, under);
     if (entry == nullptr) return outcome;
     if (entry->waiting.empty()) // those who waited have departed: it stays where it was
@@ -147,16 +188,19 @@ std::vector<ProcessorId> Directory::heirs_of(ProcessorId who) const {
 Directory::Outcome
 Directory::bequeath(const RecordName& record, ProcessorId from, Grant under, const Bytes& data) {
     Outcome outcome;
+    move(record, from, under, outcome);
     Entry* const entry = owned(record, from, under);
     const auto heirs = heirs_of(from);
     if (entry == nullptr) return outcome;
     if (!entry->waiting.empty() || heirs.empty()) return hand_off(record, from, under, data);
-    grant(*entry, heirs[under % heirs.size()], TakeOver::Source::shipped, data, outcome);
+    const ProcessorId heir = heirs[ownership_of(under) % heirs.size()];
+    grant(*entry, heir, TakeOver::Source::shipped, data, outcome);
     return outcome;
 }
 
 Directory::Outcome Directory::missing(const RecordName& record, ProcessorId from, Grant under) {
     Outcome outcome;
+    move(record, from, under, outcome);
     if (Entry* const entry = owned(record, from, under)) lose(*entry, 0, outcome);
     return outcome;
 }
@@ -179,9 +223,10 @@ void Directory::drop(DatabaseId db) {
 
 void Directory::lose(Entry& entry, std::uint64_t epoch, Outcome& outcome) {
     change(entry, [&] { entry.lost = true; });
-    Loss& loss = losses_[*entry.name];
-    loss.epoch = epoch;
-    loss.expected = {members_.begin(), members_.end()};
+    // If it was lost already the search begins anew: who told us of the last move has a copy, and
+    // may have come too late to be asked for it.
+    losses_[*entry.name] = {
+        .epoch = epoch, .expected = {members_.begin(), members_.end()}, .held = {}};
     outcome.lost.push_back(*entry.name);
 }
 
@@ -262,6 +307,10 @@ void Directory::forget_waiting(const std::vector<ProcessorId>& departed) {
 Directory::Outcome Directory::configured(const View& view) {
     Outcome outcome;
     if (view.epoch == epoch_) return outcome;
+    check(view.epoch > epoch_, "epochs come in their order");
+    if (!mutated(Mutant::ownerships_given_again))
+        last_ownership_ += (view.epoch - epoch_) * ownerships_unseen_max;
+    if (began_ == 0) began_ = view.epoch;
     epoch_ = view.epoch;
     members_ = view.members;
     forget_waiting(view.departed);
@@ -286,9 +335,9 @@ Directory::Outcome Directory::configured(const View& view) {
             loss.expected.erase(who);
             loss.held.erase(who);
         }
-        // A lost record's owner that comes back in time has the newest copy of all.
-        const ProcessorId owner = entries_.at(name).owner;
-        if (contains(view.joined, owner)) loss.expected.insert(owner);
+        // Who comes back before that is decided may have the newest copy of all: as its owner, or
+        // because it was given to it and we have not been told.
+        loss.expected.insert(view.joined.begin(), view.joined.end());
     }
     for (const ProcessorId& who : view.departed)
         for (const RecordName& name : owned_by(who)) {
@@ -301,9 +350,9 @@ Directory::Outcome Directory::configured(const View& view) {
 }
 
 void Directory::clear() {
-    epoch_ = 0;
+    began_ = epoch_ = 0;
     members_.clear();
-    last_grant_ = 0;
+    last_ownership_ = 0;
     entries_.clear();
     by_owner_.clear();
     losses_.clear();
@@ -353,7 +402,7 @@ std::vector<RecordName> Directory::lost_records() const {
 
 std::uint64_t Directory::digest() const {
     Digest digest;
-    digest.add(epoch_).add(last_grant_).add(entries_.size()).add(entries_digest_);
+    digest.add(began_).add(epoch_).add(last_ownership_).add(entries_.size()).add(entries_digest_);
     for (const auto& [who, epoch] : unnoticed_)
         digest.add(who.node).add(who.incarnation).add(epoch);
     for (const ProcessorId& who : retreating_)

@@ -6,6 +6,9 @@
 // Three promises, kept by construction: a record has one owner; nodes get it in the order in which
 // their claims were ordered; an entry goes only by the owner's vacuum, by drop(), or when no member
 // has a copy.
+//
+// Owners also pass records on outside of the order; the directory is told afterwards (moved()). Of
+// the moves under one ownership the last one counts, whichever is told first.
 #pragma once
 
 #include "statedb/record_types.h"
@@ -42,8 +45,17 @@ public:
         Bytes data;
     };
 
+    // A record has moved outside of the order.
+    struct Moved {
+        RecordName record;
+        ProcessorId to;
+        Grant grant = 0;
+        bool found = false; // its copies were looked for until now
+    };
+
     // What an ordered event changed, in the order of its consequences.
     struct Outcome {
+        std::vector<Moved> moved;
         std::vector<Granted> granted;
         std::vector<RecordName> lost; // from here on copies are looked for
         std::vector<RecordName> gone; // the search ended with nothing: no such record
@@ -56,9 +68,19 @@ public:
 
     // -- at a point of the order
 
-    // Without an entry only a claim that may create does anything (it was delivered safe).
-    Outcome claim(const RecordName& record, ProcessorId who, bool create);
-    // Stale ones (the sender does not own it under this grant any more) change nothing.
+    struct Claimant {
+        ProcessorId who;
+        bool create = false; // without an entry only such a claim does anything (delivered safe)
+        Grant given = 0;     // the last move that it knows of: it may have given it away itself
+        Grant held = 0;      // under which it has the record
+    };
+
+    Outcome claim(const RecordName& record, const Claimant& claimant);
+    // Under this grant the record went to `to`, which nobody can take back any more. Changes
+    // nothing if the ownership is over, or a later move of it is known.
+    Outcome moved(const RecordName& record, ProcessorId to, Grant grant);
+    // Stale ones (the sender does not own it under this grant any more) change nothing; a grant
+    // that is ahead of us tells that it has moved to the sender.
     Outcome hand_off(const RecordName& record, ProcessorId from, Grant grant, const Bytes& data);
 
     // A member is about to leave, and is nobody's heir any more.
@@ -103,7 +125,14 @@ public:
 
     [[nodiscard]] std::size_t size() const { return entries_.size(); }
 
-    [[nodiscard]] Grant last_grant() const { return last_grant_; }
+    // The epoch in which all was forgotten that had been before: grants of directories that did not
+    // begin together have nothing to do with each other.
+    [[nodiscard]] std::uint64_t began() const { return began_; }
+
+    // No record has a higher one.
+    [[nodiscard]] Grant last_grant() const {
+        return (last_ownership_ + 1) * grants_per_ownership - 1;
+    }
 
     [[nodiscard]] std::size_t lost() const { return losses_.size(); }
 
@@ -125,8 +154,9 @@ public:
             std::vector<std::pair<ProcessorId, Grant>> held;
         };
 
+        std::uint64_t began = 0;
         std::uint64_t epoch = 0;
-        Grant last_grant = 0;
+        Grant last_ownership = 0;
         std::vector<ProcessorId> members;
         std::vector<Record> records;
         std::vector<Loss> losses;
@@ -161,6 +191,7 @@ private:
                TakeOver::Source source,
                const Bytes& data,
                Outcome& outcome);
+    void move(const RecordName& record, ProcessorId to, Grant grant, Outcome& outcome);
     void lose(Entry& entry, std::uint64_t epoch, Outcome& outcome);
     void decide(const RecordName& record, Outcome& outcome);
     void decide_all(Outcome& outcome);
@@ -169,10 +200,11 @@ private:
     [[nodiscard]] std::vector<ProcessorId> heirs_of(ProcessorId who) const;
     [[nodiscard]] Entry* owned(const RecordName& record, ProcessorId by, Grant grant);
 
+    std::uint64_t began_ = 0; // in which epoch; 0: not yet
     std::uint64_t epoch_ = 0; // of the last component that was taken into account
     std::vector<ProcessorId> members_;
-    // Invariant: entries_[r].grant <= last_grant_, and no two entries have the same grant.
-    Grant last_grant_ = 0;
+    // Invariant: no two entries are under the same ownership, and none under a later one than this.
+    Grant last_ownership_ = 0;
     std::map<ProcessorId, OwnerList> by_owner_; // declared before the entries: outlives them
     std::map<RecordName, Entry> entries_;
     std::map<RecordName, Loss> losses_;              // of exactly the entries that are lost

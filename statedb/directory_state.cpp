@@ -7,11 +7,12 @@ namespace statedb {
 
 namespace {
 
-bool unique_grants(const Directory::Saved& saved) {
-    std::set<Grant> grants;
+bool unique_ownerships(const Directory::Saved& saved) {
+    std::set<Grant> ownerships;
     return std::ranges::all_of(saved.records, [&](const Directory::Saved::Record& record) {
-        return record.grant > 0 && record.grant <= saved.last_grant &&
-               grants.insert(record.grant).second;
+        const Grant ownership = ownership_of(record.grant);
+        return ownership > 0 && ownership <= saved.last_ownership &&
+               ownerships.insert(ownership).second;
     });
 }
 
@@ -33,7 +34,8 @@ bool losses_are_of_records(const Directory::Saved& saved) {
 } // namespace
 
 Directory::Saved Directory::save() const {
-    Saved saved{.epoch = epoch_, .last_grant = last_grant_, .members = members_};
+    Saved saved{
+        .began = began_, .epoch = epoch_, .last_ownership = last_ownership_, .members = members_};
     for (const auto& [name, entry] : entries_)
         saved.records.push_back({name, entry.owner, entry.grant, entry.waiting});
     for (const auto& [name, loss] : losses_)
@@ -47,12 +49,13 @@ Directory::Saved Directory::save() const {
 }
 
 bool Directory::load(const Saved& saved) {
-    if (!strictly_sorted(saved) || !unique_grants(saved) || !losses_are_of_records(saved))
+    if (!strictly_sorted(saved) || !unique_ownerships(saved) || !losses_are_of_records(saved))
         return false;
     clear();
+    began_ = saved.began;
     epoch_ = saved.epoch;
     members_ = saved.members;
-    last_grant_ = saved.last_grant;
+    last_ownership_ = saved.last_ownership;
     for (const Saved::Record& record : saved.records) {
         Entry& entry = create(record.name);
         change(entry, [&] {

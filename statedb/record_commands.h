@@ -13,6 +13,19 @@ namespace statedb::record_command {
 struct Claim {
     RecordName record;
     bool create = false; // only in a safe message: see records.cpp
+    Grant given = 0;     // Directory::Claimant
+    Grant held = 0;
+};
+
+struct Moved {
+    struct Move {
+        RecordName record;
+        Grant grant = 0;
+        ProcessorId to;
+        std::optional<Bytes> data; // none: `to` has it
+    };
+
+    std::vector<Move> moves;
 };
 
 struct HandOff {
@@ -77,10 +90,41 @@ using Any = std::variant<Claim,
                          Returned,
                          Read,
                          ReadReply,
-                         Bequest>;
+                         Bequest,
+                         Moved>;
 
 [[nodiscard]] Bytes encode(const Any& command);
 [[nodiscard]] std::optional<Any> decode(const Bytes& payload);
+
+// -- outside of the order (records_direct.cpp)
+
+// Somebody wants the record.
+struct Ask {
+    RecordName record;
+    ProcessorId asking;
+    std::uint32_t hops = 0; // so often it may still be passed on
+};
+
+// It is the receiver's from now on, whatever else happens.
+struct Give {
+    RecordName record;
+    Grant grant = 0;
+    Bytes data;
+    std::vector<ProcessorId> asking; // after the receiver, in this order
+};
+
+// Not this way: claim it in the order.
+struct Decline {
+    RecordName record;
+};
+
+struct Direct {
+    RingId ring; // counts in this configuration only
+    std::variant<Ask, Give, Decline> content;
+};
+
+[[nodiscard]] Bytes encode_direct(const Direct& message);
+[[nodiscard]] std::optional<Direct> decode_direct(const Bytes& bytes);
 
 [[nodiscard]] Bytes encode_state(const Directory::Saved& state);
 [[nodiscard]] std::optional<Directory::Saved> decode_state(const Bytes& bytes);

@@ -23,10 +23,16 @@ struct RecordName {
     friend auto operator<=>(const RecordName&, const RecordName&) = default;
 };
 
-// Counts the changes of ownership of all records; the header's rsn of a copy is the grant under
-// which its node owned it. A later grant of a record is greater than any earlier one, also over
-// vacuuming, so the copy with the highest rsn is the newest.
+// The right of one node to a record: the number of an ownership, which counts the changes of
+// ownership of all records in the order, and how often the record has moved under it outside of
+// the order (docs/adr/0016-direct-moves.md). The header's rsn of a copy is the grant under which
+// its node had it. A later grant of a record is greater than any earlier one, also over vacuuming,
+// so the copy with the highest rsn is the newest.
 using Grant = std::uint64_t;
+
+inline constexpr Grant grants_per_ownership = Grant{1} << 16;
+
+constexpr Grant ownership_of(Grant grant) { return grant / grants_per_ownership; }
 
 // -- effects: what the local world must do
 //
@@ -114,6 +120,7 @@ struct Report {
 // A state was loaded. Of every volatile database keep only the records of this list, sorted;
 // delete every other record. Then reconciled() with those of the list that the file lacks, and let
 // waiting clients look again.
+//   What was asked before it is not answered any more.
 //   A copy whose rsn in the file is not the given grant stays too, with that rsn and nobody as its
 // dmaster, but is told as lacking: what the grant was given for has not reached us, so it is looked
 // for, and ours may be the newest that is left.
@@ -139,6 +146,13 @@ struct Freeze {
 };
 
 struct Thaw {};
+
+// For Records::arrived() of another node, by the quickest way there is: it may be lost, doubled or
+// late, and nobody is told.
+struct DirectMessage {
+    ProcessorId to;
+    Bytes content;
+};
 
 using RecordEffect = std::variant<TakeOver,
                                   GiveAway,

@@ -30,23 +30,41 @@ void Records::State::pursue(const RecordName& record, Outbox& out) {
     Local& local = locals[record];
     if (!local.wanted || local.claimed || !active() || leaving) return;
     if (local.phase == Phase::taking) return; // TakeOver answers everybody
+    if (local.phase == Phase::giving && local.giving_to != nobody) return; // then we ask him
     const Directory::Entry* const entry = directory.find(record);
     if (entry != nullptr) {
         if (std::ranges::find(entry->waiting, settings.self) != entry->waiting.end()) return;
-        if (!entry->lost && entry->owner == settings.self && local.phase == Phase::held) {
+        if (local.phase == Phase::held && holding(record)) {
             local.wanted = false;
             emit(Ready{record});
             tidy(record);
             return;
         }
+        if (may_ask(record)) return ask(record, out);
     }
     // A record that nobody has is created, and of that nothing is left elsewhere if we are cut off:
     // so it is ordered safe. Then the others know of it before we act, and wait for our notice.
     // For a record that exists they wait for its owner's anyway.
-    const bool create = entry == nullptr;
+    claim(record, entry == nullptr, out);
+}
+
+void Records::State::claim(const RecordName& record, bool create, Outbox& out) {
     const bool safe = create && !mutated(Mutant::created_before_safe);
+    const auto move = moves.find(record);
+    const Grant given = move != moves.end() ? move->second.grant : 0;
+    Local& local = locals[record];
     local.claimed = true;
-    send(Claim{record, create}, out, safe ? Service::safe : Service::agreed);
+    local.asked = false;
+    local.attempts = 0;
+    Grant held = local.phase != Phase::lacking ? holding(record).value_or(0) : 0;
+    if (held == 0 && move != moves.end() && move->second.to == settings.self)
+        held = given; // lost for the directory, which has not heard that it came to us
+    send(Claim{record, create, given, held}, out, safe ? Service::safe : Service::agreed);
+}
+
+void Records::State::renew(const RecordName& record, Outbox& out) {
+    const Local& local = locals[record];
+    if (local.renew && !local.claimed && active() && holding(record)) claim(record, false, out);
 }
 
 void Records::read(const RecordName& record, std::uint64_t ticket, Outbox& out) {
@@ -69,13 +87,13 @@ void Records::vacuum(std::span<const RecordName> candidates, Outbox& out) {
     state_->notice_time(out);
     if (!state_->active()) return;
     for (const RecordName& record : candidates) {
-        const Directory::Entry* const entry = state_->directory.find(record);
-        if (entry == nullptr || entry->lost || entry->owner != state_->settings.self) continue;
+        const auto grant = state_->holding(record);
+        if (!grant || !state_->directory.find(record)->waiting.empty()) continue;
         State::Local& local = state_->locals[record];
-        if (local.phase != Phase::held || local.wanted || !entry->waiting.empty()) continue;
+        if (local.phase != Phase::held || local.wanted) continue;
         local.phase = Phase::retiring;
-        local.grant = entry->grant;
-        state_->emit(Retire{record, entry->grant});
+        local.grant = *grant;
+        state_->emit(Retire{record, *grant});
     }
 }
 
@@ -88,7 +106,8 @@ void Records::State::tidy(const RecordName& record) {
     const auto at = locals.find(record);
     if (at == locals.end()) return;
     const Local& local = at->second;
-    if (!local.wanted && !local.claimed && local.phase == Phase::held) locals.erase(at);
+    if (local.wanted || local.claimed || local.renew || local.phase != Phase::held) return;
+    if (local.asking.empty()) locals.erase(at);
 }
 
 // -- commands at their place in the order
@@ -103,11 +122,14 @@ void Records::apply(const Command& command, Outbox& out) {
 
 void Records::State::on(ProcessorId sender, const Claim& command, Outbox& out) {
     if (sender == settings.self) locals[command.record].claimed = false;
-    settle(directory.claim(command.record, sender, command.create), out);
+    settle(directory.claim(command.record, {sender, command.create, command.given, command.held}),
+           out);
     pass_on(command.record);
     if (sender == settings.self) {
-        // The entry went while our claim was on its way (it could not create one): ask again.
-        if (directory.find(command.record) == nullptr) pursue(command.record, out);
+        // It may have had no effect: the entry went meanwhile (and it could not create one), or the
+        // record came to us, and perhaps we gave it away since. Then ask again.
+        renew(command.record, out);
+        pursue(command.record, out);
         tidy(command.record);
     }
 }
@@ -123,8 +145,13 @@ void Records::State::on(ProcessorId sender, const Missing& command, Outbox& out)
 
 void Records::State::on(ProcessorId sender, const Vacuum& command, Outbox& out) {
     for (const Owned& owned : command.records) {
+        settle(directory.moved(owned.record, sender, owned.grant), out); // if it was not told yet
         const bool gone = directory.vacuum(owned.record, sender, owned.grant);
-        if (gone) emit(Remove{owned.record});
+        if (gone) {
+            forget_move(owned.record);
+            pass_on_questions(owned.record);
+            emit(Remove{owned.record});
+        }
         const auto at = locals.find(owned.record);
         if (sender != settings.self || at == locals.end()) continue;
         Local& local = at->second;
@@ -145,11 +172,14 @@ void Records::State::on(ProcessorId sender, const Vacuum& command, Outbox& out) 
 
 void Records::State::on(ProcessorId, const Drop& command, Outbox& out) {
     directory.drop(command.db);
+    forget_all_overtaken();
     emit(Wipe{command.db});
     const auto from = locals.lower_bound({command.db, {}});
     std::vector<RecordName> wanted;
     for (auto at = from; at != locals.end() && at->first.db == command.db; ++at) {
         at->second.phase = Phase::held;
+        at->second.asked = false;
+        at->second.asking.clear();
         wanted.push_back(at->first);
     }
     for (const RecordName& record : wanted) {
@@ -185,9 +215,16 @@ void Records::State::on(ProcessorId sender, const Read& command, Outbox& out) {
         // From a lost record nobody answers; when it is found, read_again().
         read->second.asked = entry->lost ? nobody : entry->owner;
     }
-    if (entry != nullptr && !entry->lost && entry->owner == settings.self)
-        emit(ReadLocal{command.record, entry->grant, sender, command.ticket});
-    (void)out;
+    // If it has left us outside of the order we are not the one to say what it is. Who has it tells
+    // the order at once, and then the reader asks again.
+    std::optional<Grant> grant = holding(command.record);
+    if (mutated(Mutant::giver_reads_its_copy) && entry != nullptr && moves.contains(command.record))
+        grant = moves.at(command.record).grant - 1;
+    if (!grant) return;
+    if (entry->owner == settings.self)
+        emit(ReadLocal{command.record, *grant, sender, command.ticket});
+    else
+        tell({as_told(command.record, moves.at(command.record))}, out);
 }
 
 void Records::State::on(ProcessorId, const ReadReply& command, Outbox&) {
@@ -203,9 +240,13 @@ void Records::State::settle(const Directory::Outcome& outcome, Outbox& out) {
         for (auto& [ticket, read] : reads)
             if (read.record == record) read.asked = nobody;
     ask_for_copies(outcome.lost);
+    for (const Directory::Moved& moved : outcome.moved)
+        settle(moved, std::nullopt, out);
     for (const Directory::Granted& granted : outcome.granted)
         settle(granted, out);
     for (const RecordName& record : outcome.gone) {
+        forget_move(record);
+        pass_on_questions(record);
         emit(Remove{record}); // copies of those that could not be reckoned with, if any
         read_again(record, out);
         pursue(record, out);
@@ -215,14 +256,17 @@ void Records::State::settle(const Directory::Outcome& outcome, Outbox& out) {
 
 void Records::State::settle(const Directory::Granted& granted, Outbox& out) {
     Local& local = locals[granted.record];
+    forget_move(granted.record);
     local.phase = Phase::held; // whatever went on belonged to the ownership that ends here
+    local.renew = false;
     std::erase_if(asked, [&](const auto& loss) {
         return loss.first == granted.record && loss.second < granted.grant;
     });
     if (granted.owner == settings.self) {
         local.phase = Phase::taking;
         local.grant = granted.grant;
-        local.wanted = false;
+        local.wanted = local.asked = false;
+        local.attempts = 0;
         emit(TakeOver{granted.record, granted.grant, granted.source, granted.data});
     } else {
         pursue(granted.record, out);
@@ -231,19 +275,27 @@ void Records::State::settle(const Directory::Granted& granted, Outbox& out) {
     for (auto& [ticket, read] : reads)
         if (read.record == granted.record) read.asked = nobody;
     read_again(granted.record, out);
+    pass_on_questions(granted.record);
     tidy(granted.record);
 }
 
 // Gives the record to the first that waits, once our own clients had their turn.
 void Records::State::pass_on(const RecordName& record) {
-    const Directory::Entry* const entry = directory.find(record);
-    if (entry == nullptr || entry->lost || entry->owner != settings.self || !active()) return;
-    if (entry->waiting.empty()) return;
+    const std::optional<Grant> grant = active() ? holding(record) : std::nullopt;
+    if (!grant) return;
+    // Ourselves among them: a claim that was fulfilled outside of the order meanwhile.
+    const std::vector<ProcessorId>& waiting = directory.find(record)->waiting;
+    const auto next =
+        std::ranges::find_if(waiting, [&](const ProcessorId& who) { return who != settings.self; });
+    const auto at = locals.find(record);
+    if (next == waiting.end() && (at == locals.end() || at->second.asking.empty())) return;
     Local& local = locals[record];
     if (local.phase != Phase::held) return;
+    if (next == waiting.end()) return begin_giving(record, local, *grant);
     local.phase = Phase::giving;
-    local.grant = entry->grant;
-    emit(GiveAway{record, entry->grant, entry->waiting.front()});
+    local.giving_to = nobody;
+    local.grant = *grant;
+    emit(GiveAway{record, *grant, *next});
 }
 
 void Records::State::ask_for_copies(std::span<const RecordName> lost) {
@@ -251,6 +303,7 @@ void Records::State::ask_for_copies(std::span<const RecordName> lost) {
     Report report;
     for (const RecordName& record : lost) {
         locals[record].phase = Phase::held;
+        pass_on_questions(record);
         tidy(record);
         if (asked.insert({record, directory.find(record)->grant}).second)
             report.records.push_back(record);

@@ -3,9 +3,10 @@
 //
 // Every node knows for every record its owner and the nodes that wait for it, in one order; so
 // hand-over is fair and there is nothing to elect, forward or retry. The data is not here: it lives
-// in the owner's TDB file, where clients change it without telling anybody; it travels only in a
-// hand-off. Former owners keep what they had as stale copies, from which the record is recovered if
-// its owner dies.
+// in the owner's TDB file, where clients change it without telling anybody; it travels only when
+// the record is handed over: straight from its owner to a node that asks it for the record, or in
+// the order, to the next that waits there (docs/adr/0016-direct-moves.md). Former owners keep what
+// they had as stale copies, from which the record is recovered if its owner dies.
 //
 // Not there yet: read-only delegations. A read with WANT_READONLY is a plain
 // read(), which never migrates. Recovery of a departed node's records waits for the notice period;
@@ -33,6 +34,10 @@ struct RecordSettings {
     ProcessorId self;
     Duration freeze_after = 500ms;
     Duration notice_period = 3s;
+    // Whether DirectMessages are carried; else every record is handed over in the order.
+    bool direct = false;
+    // What a DirectMessage can hold; a record that does not fit moves in the order.
+    std::size_t direct_bytes_max = 1200;
 };
 
 struct RecordStatus {
@@ -100,6 +105,10 @@ public:
     void reconciled(std::span<const RecordName> missing, Outbox& out);
 
     [[nodiscard]] std::vector<RecordEffect> take_effects();
+
+    // -- outside of the order
+    void arrived(ProcessorId from, const Bytes& message, Outbox& out); // a DirectMessage's content
+    [[nodiscard]] std::vector<DirectMessage> take_messages();
 
     // -- what is known
     // Who has it and who waits; none: there is no such record anywhere.

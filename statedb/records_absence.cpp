@@ -46,6 +46,8 @@ void Records::interrupted(Outbox& out) {
 void Records::tick(Outbox& out) {
     state_->notice_time(out);
     if (state_->freeze_at && *state_->freeze_at <= out.now()) state_->freeze();
+    state_->ask_again(out);
+    state_->tell_moves(out);
     if (!state_->we_tell_notices()) return;
     for (const auto& [who, due] : state_->notice_due) {
         if (due > out.now() || !state_->notice_sent.insert(who).second) continue;
@@ -63,6 +65,10 @@ std::optional<Instant> Records::deadline() const {
     if (state_->we_tell_notices())
         for (const auto& [who, due] : state_->notice_due)
             if (!state_->notice_sent.contains(who)) consider(due);
+    if (!state_->active()) return earliest;
+    if (!state_->questions_due.empty()) consider(state_->questions_due.begin()->first);
+    if (state_->tell_at) consider(*state_->tell_at);
+    if (!state_->tell_late.empty()) consider(state_->tell_late.front().first);
     return earliest;
 }
 
@@ -93,8 +99,11 @@ void Records::State::forget_noticed() {
 void Records::configured(const View& view, Outbox& out) {
     State& state = *state_;
     state.notice_time(out);
+    state.ring = view.ring;
     state.members = view.members;
     state.primary = view.primary;
+    state.forget_questions();
+    if (mutated(Mutant::moves_forgotten)) state.moves.clear();
     if (!view.primary) {
         state.freeze();
         return;
@@ -107,8 +116,11 @@ void Records::configured(const View& view, Outbox& out) {
         if (!std::ranges::binary_search(view.members, read.asked) ||
             std::ranges::find(view.joined, read.asked) != view.joined.end())
             read.asked = nobody;
+    // Who froze may have stood still since, and this may be a component that the others have left.
     if (state.returned_awaited != 0)
         state.send_returned(out);
+    else if (state.frozen)
+        state.probe(out, false);
     else
         state.resume(out);
 }
@@ -126,7 +138,8 @@ void Records::State::probe(Outbox& out, bool reconcile) {
 void Records::State::send_returned(Outbox& out) {
     if (!primary || returned_sent) return;
     returned_sent = true;
-    send(Returned{returned_awaited}, out, Service::safe);
+    const bool alone = mutated(Mutant::own_word_believed);
+    send(Returned{returned_awaited}, out, alone ? Service::agreed : Service::safe);
 }
 
 void Records::State::on(ProcessorId sender, const Returned& command, Outbox& out) {
@@ -144,19 +157,31 @@ void Records::State::on(ProcessorId sender, const Returned& command, Outbox& out
 }
 
 // Makes our files say what the directory says. What we own stays, and so does what we have offered
-// for the recovery of a lost record; everything else may be of a history that did not happen.
+// for the recovery of a lost record; everything else may be of a history that did not happen. What
+// moved outside of the order, and the directory does not know it yet, did happen.
 void Records::State::reconcile_files(Outbox&) {
     must_reconcile = false;
-    Reconcile reconcile;
+    std::map<RecordName, Reconcile::Kept> kept;
     for (const RecordName& record : directory.owned_by(settings.self)) {
         const Directory::Entry& entry = *directory.find(record);
-        reconcile.kept.push_back({record, entry.grant, !entry.lost});
+        kept[record] = {record, entry.grant, !entry.lost};
     }
     for (const RecordName& record : directory.lost_records())
         if (const auto rsn = directory.reported(record, settings.self);
             rsn && directory.find(record)->owner != settings.self)
-            reconcile.kept.push_back({record, *rsn, false});
-    std::ranges::sort(reconcile.kept, {}, &Reconcile::Kept::record);
+            kept[record] = {record, *rsn, false};
+    for (const auto& [record, move] : moves) {
+        const bool given = move.to != settings.self;
+        if (given && mutated(Mutant::given_record_kept)) continue;
+        // What we gave away we had under the grant before.
+        kept[record] = {record, given ? move.grant - 1 : move.grant, holding(record).has_value()};
+    }
+    for (const auto& [record, grant] : std::exchange(unheard_of, {}))
+        if (const auto* const entry = directory.find(record); entry && entry->lost)
+            kept[record] = {record, grant, false};
+    Reconcile reconcile;
+    for (auto& [record, one] : kept)
+        reconcile.kept.push_back(std::move(one));
     if (mutated(Mutant::return_unreconciled)) return;
     emit(std::move(reconcile));
 }
@@ -166,11 +191,14 @@ void Records::State::resume(Outbox& out) {
     thaw();
     ask_for_copies(directory.awaited_from(settings.self));
     send_refused(out);
+    tell_moves_at_once(out);
     std::vector<RecordName> wanted;
     for (const auto& [record, local] : locals)
-        if (local.wanted) wanted.push_back(record);
-    for (const RecordName& record : wanted)
+        if (local.wanted || local.renew) wanted.push_back(record);
+    for (const RecordName& record : wanted) {
+        renew(record, out);
         pursue(record, out);
+    }
     for (const RecordName& record : directory.contended())
         pass_on(record);
     for (const auto& [ticket, read] : reads)
@@ -186,6 +214,7 @@ void Records::refused(const Bytes& payload, Outbox& out) {
     check(command.has_value(), "our own commands can be read");
     if (const auto* const claim = std::get_if<Claim>(&*command)) {
         state_->locals[claim->record].claimed = false;
+        state_->renew(claim->record, out);
         state_->pursue(claim->record, out);
         state_->tidy(claim->record);
     } else if (const auto* const returned = std::get_if<Returned>(&*command)) {
@@ -241,7 +270,8 @@ bool Records::State::still_meant(const Any& command) const {
 
 void Records::State::forget_phases() {
     for (auto& [record, local] : locals)
-        local.phase = Phase::held;
+        local.phase = Phase::held, local.renew = false;
+    forget_questions();
     std::erase_if(locals,
                   [](const auto& item) { return !item.second.wanted && !item.second.claimed; });
     for (auto& [ticket, read] : reads)
@@ -263,13 +293,37 @@ void Records::State::reload(Outbox& out) {
 
 bool Records::load(const Bytes& state, Outbox& out) {
     const std::optional<Directory::Saved> saved = decode_state(state);
+    std::map<RecordName, Grant> had = state_->held_records();
+    had.merge(state_->unheard_of);
+    const std::uint64_t began = state_->directory.began();
     if (!saved || !state_->directory.load(*saved)) return false;
+    if (state_->directory.began() == began) {
+        state_->forget_all_overtaken();
+        state_->keep_unheard_of(had, out);
+    } else {
+        state_->forget_all_moves();
+    }
     state_->reload(out);
     return true;
 }
 
+// What was given to us, in the order or past it, when we alone heard of it before we were cut off:
+// nobody has decided about the record since, so nobody has a newer copy.
+void Records::State::keep_unheard_of(const std::map<RecordName, Grant>& had, Outbox& out) {
+    unheard_of.clear();
+    for (const auto& [record, grant] : had) {
+        const Directory::Entry* const entry = directory.find(record);
+        if (entry == nullptr || grant <= entry->grant || moves.contains(record)) continue;
+        if (ownership_of(grant) == ownership_of(entry->grant))
+            note_move(record, {grant, settings.self, {}, out.now()});
+        else if (entry->lost)
+            unheard_of[record] = grant;
+    }
+}
+
 void Records::begin_epoch(std::span<const Summary>, Outbox& out) {
     state_->directory.clear();
+    state_->forget_all_moves();
     state_->reload(out);
     state_->emit(Wipe{});
 }

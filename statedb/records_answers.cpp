@@ -27,7 +27,10 @@ void Records::handed_off(const RecordName& record,
     if (at == state_->locals.end()) return;
     State::Local& local = at->second;
     if (local.phase != Phase::giving || local.grant != grant) return;
-    if (data) {
+    const ProcessorId to = std::exchange(local.giving_to, nobody);
+    if (data && to != nobody && state_->may_give(record, grant) && state_->is_member(to)) {
+        state_->give(record, local, {grant + 1, to, std::move(*data), out.now()}, out);
+    } else if (data) {
         local.phase = Phase::offered;
         state_->send(HandOff{record, grant, std::move(*data)}, out);
     } else {
@@ -74,9 +77,7 @@ void Records::read_local(const ReadLocal& request, std::optional<Bytes> data, Ou
 // Our file has not got what the directory says is ours: it was granted to us in a state that we
 // loaded. Nobody is told that there is no such record: it is looked for, and then read again.
 void Records::State::lack(const RecordName& record, Grant grant, Outbox& out) {
-    const Directory::Entry* const entry = directory.find(record);
-    if (entry == nullptr || entry->lost || entry->owner != settings.self || entry->grant != grant)
-        return;
+    if (must_reconcile || holding(record) != grant) return;
     Local& local = locals[record];
     if (local.phase != Phase::held) return; // that is under way, or the record is
     local.phase = Phase::lacking;
@@ -84,8 +85,10 @@ void Records::State::lack(const RecordName& record, Grant grant, Outbox& out) {
     send(Missing{{{record, grant}}}, out);
 }
 
+// What the files had before they were reconciled they may not have any more.
 void Records::copies(std::span<const Copy> held, Outbox& out) {
     state_->notice_time(out);
+    if (state_->must_reconcile) return;
     for (const Copy& copy : held)
         state_->to_report.push_back({copy.record, copy.rsn});
     state_->send_copies(out);
@@ -101,13 +104,13 @@ void Records::reconciled(std::span<const RecordName> missing, Outbox& out) {
     state_->notice_time(out);
     Missing command;
     for (const RecordName& record : missing) {
-        const Directory::Entry* const entry = state_->directory.find(record);
-        if (entry == nullptr || entry->lost || entry->owner != state_->settings.self) continue;
+        const std::optional<Grant> grant = state_->holding(record);
+        if (!grant) continue;
         State::Local& local = state_->locals[record];
         if (local.phase != Phase::held) continue;
         local.phase = Phase::lacking;
-        local.grant = entry->grant;
-        command.records.push_back({record, entry->grant});
+        local.grant = *grant;
+        command.records.push_back({record, *grant});
     }
     if (!command.records.empty()) state_->send(command, out);
 }

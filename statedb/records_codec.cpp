@@ -55,6 +55,8 @@ struct Encoder {
     void operator()(const Claim& claim) const {
         put(claim.record, *out.mutable_claim()->mutable_record());
         out.mutable_claim()->set_create(claim.create);
+        out.mutable_claim()->set_given(claim.given);
+        out.mutable_claim()->set_held(claim.held);
     }
 
     void operator()(const HandOff& hand_off) const { put(hand_off, *out.mutable_hand_off()); }
@@ -103,6 +105,16 @@ struct Encoder {
         out.mutable_read_reply()->set_ticket(reply.ticket);
         out.mutable_read_reply()->set_data(string_of(reply.data));
     }
+
+    void operator()(const Moved& moved) const {
+        for (const Moved::Move& move : moved.moves) {
+            auto& item = *out.mutable_moved()->add_moves();
+            put(move.record, *item.mutable_record());
+            item.set_grant(move.grant);
+            put(move.to, *item.mutable_to());
+            if (move.data) item.set_data(string_of(*move.data));
+        }
+    }
 };
 
 Copies get(const records::pb::Copies& from) {
@@ -111,6 +123,15 @@ Copies get(const records::pb::Copies& from) {
         copies.copies.push_back(
             {get(item.record()), item.has_rsn() ? std::optional{item.rsn()} : std::nullopt});
     return copies;
+}
+
+Moved get(const records::pb::Moved& from) {
+    Moved moved;
+    for (const auto& item : from.moves())
+        moved.moves.push_back(
+            {get(item.record()), item.grant(), get(item.to()),
+             item.has_data() ? std::optional{Bytes::copy_of(item.data())} : std::nullopt});
+    return moved;
 }
 
 // Processors <-> their indexes in one table of the state.
@@ -192,7 +213,8 @@ std::optional<Any> decode(const Bytes& payload) {
     using Kind = records::pb::Command;
     switch (in.kind_case()) {
     case Kind::kClaim:
-        return Claim{get(in.claim().record()), in.claim().create()};
+        return Claim{get(in.claim().record()), in.claim().create(), in.claim().given(),
+                     in.claim().held()};
     case Kind::kHandOff:
         return get(in.hand_off());
     case Kind::kMissing:
@@ -218,6 +240,53 @@ std::optional<Any> decode(const Bytes& payload) {
             bequest.records.push_back(get(one));
         return bequest;
     }
+    case Kind::kMoved:
+        return get(in.moved());
+    case Kind::KIND_NOT_SET:
+        break;
+    }
+    return std::nullopt;
+}
+
+Bytes encode_direct(const Direct& message) {
+    records::pb::Direct out;
+    out.mutable_ring()->set_seq(message.ring.seq);
+    put(message.ring.representative, *out.mutable_ring()->mutable_representative());
+    std::visit(Match{[&](const Ask& ask) {
+                         put(ask.record, *out.mutable_ask()->mutable_record());
+                         put(ask.asking, *out.mutable_ask()->mutable_asking());
+                         out.mutable_ask()->set_hops(ask.hops);
+                     },
+                     [&](const Give& give) {
+                         put(give.record, *out.mutable_give()->mutable_record());
+                         out.mutable_give()->set_grant(give.grant);
+                         out.mutable_give()->set_data(string_of(give.data));
+                         for (const ProcessorId& who : give.asking)
+                             put(who, *out.mutable_give()->add_asking());
+                     },
+                     [&](const Decline& decline) {
+                         put(decline.record, *out.mutable_decline()->mutable_record());
+                     }},
+               message.content);
+    return bytes_of(out);
+}
+
+std::optional<Direct> decode_direct(const Bytes& bytes) {
+    records::pb::Direct in;
+    if (!parsed(in, bytes)) return std::nullopt;
+    const RingId ring{in.ring().seq(), get(in.ring().representative())};
+    using Kind = records::pb::Direct;
+    switch (in.kind_case()) {
+    case Kind::kAsk:
+        return Direct{ring, Ask{get(in.ask().record()), get(in.ask().asking()), in.ask().hops()}};
+    case Kind::kGive: {
+        Give give{get(in.give().record()), in.give().grant(), Bytes::copy_of(in.give().data()), {}};
+        for (const auto& who : in.give().asking())
+            give.asking.push_back(get(who));
+        return Direct{ring, std::move(give)};
+    }
+    case Kind::kDecline:
+        return Direct{ring, Decline{get(in.decline().record())}};
     case Kind::KIND_NOT_SET:
         break;
     }
@@ -228,7 +297,8 @@ Bytes encode_state(const Directory::Saved& from) {
     records::pb::State to;
     Table index{to};
     to.set_epoch(from.epoch);
-    to.set_last_grant(from.last_grant);
+    to.set_last_ownership(from.last_ownership);
+    to.set_began(from.began);
     for (const ProcessorId& who : from.members)
         to.add_members(index(who));
     for (const Directory::Saved::Record& record : from.records) {
@@ -270,7 +340,8 @@ std::optional<Directory::Saved> decode_state(const Bytes& bytes) {
     Directory::Saved to;
     Names name{from};
     to.epoch = from.epoch();
-    to.last_grant = from.last_grant();
+    to.last_ownership = from.last_ownership();
+    to.began = from.began();
     to.members = name.all(from.members());
     if (!get_records(from, name, to)) return std::nullopt;
     for (const auto& item : from.losses()) {

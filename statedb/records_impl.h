@@ -1,11 +1,13 @@
 // The insides of Records, shared by its files and nobody else: records.cpp (requests and commands),
-// records_answers.cpp (what the world answered), records_absence.cpp (being cut off, and coming
-// back), records_leaving.cpp (leaving for good).
+// records_answers.cpp (what the world answered), records_direct.cpp (asking and giving outside of
+// the order), records_moves.cpp (how the directory learns of it), records_absence.cpp (being cut
+// off, and coming back), records_leaving.cpp (leaving for good).
 #pragma once
 
 #include "statedb/record_commands.h"
 #include "statedb/records.h"
 
+#include <deque>
 #include <map>
 #include <set>
 
@@ -26,8 +28,24 @@ struct Records::State {
     struct Local {
         bool wanted = false;  // local clients wait for it
         bool claimed = false; // our Claim waits for its place in the order
+        bool renew = false;   // ours, but the file may not say so: claimed to be taken over anew
         Phase phase = Phase::held;
         Grant grant = 0; // the ownership that the phase belongs to
+
+        // Outside of the order.
+        bool asked = false;              // we asked whoever has it
+        unsigned attempts = 0;           // so often
+        Instant answer_due;              // then we ask again, or claim it in the order
+        ProcessorId giving_to;           // giving: whom; nobody: to the first that waits
+        std::vector<ProcessorId> asking; // who asked us for it, first come, first served
+    };
+
+    // The last that we know to have happened to a record beyond what the directory says.
+    struct Move {
+        Grant grant = 0;
+        ProcessorId to; // ourselves: we have it. Else we had it, and gave it away
+        Bytes data;     // given: until the order knows, in case it did not arrive
+        Instant since;  // when it happened, or was last told
     };
 
     struct PendingRead {
@@ -39,9 +57,12 @@ struct Records::State {
 
     // -- records.cpp
     void pursue(const RecordName& record, Outbox& out);
+    void claim(const RecordName& record, bool create, Outbox& out);
+    void renew(const RecordName& record, Outbox& out);
     void pass_on(const RecordName& record);
     void settle(const Directory::Outcome& outcome, Outbox& out);
     void settle(const Directory::Granted& granted, Outbox& out);
+    void settle(const Directory::Moved& moved, const std::optional<Bytes>& data, Outbox& out);
     void ask_for_copies(std::span<const RecordName> lost);
     void read_again(const RecordName& record, Outbox& out);
     void send_read(std::uint64_t ticket, Outbox& out);
@@ -58,11 +79,44 @@ struct Records::State {
     void on(ProcessorId sender, const record_command::Read& command, Outbox& out);
     void on(ProcessorId sender, const record_command::ReadReply& command, Outbox& out);
     void on(ProcessorId sender, const record_command::Bequest& command, Outbox& out);
+    void on(ProcessorId sender, const record_command::Moved& command, Outbox& out);
 
     // -- records_answers.cpp
     void send_vacuum(Outbox& out);
     void send_copies(Outbox& out);
     void lack(const RecordName& record, Grant grant, Outbox& out);
+
+    // -- records_direct.cpp
+    void on(ProcessorId from, const record_command::Ask& ask, Outbox& out);
+    void on(ProcessorId from, const record_command::Give& give, Outbox& out);
+    void on(ProcessorId from, const record_command::Decline& decline, Outbox& out);
+    void say(ProcessorId to, decltype(record_command::Direct::content) content);
+    [[nodiscard]] bool may_ask(const RecordName& record) const;
+    void ask(const RecordName& record, Outbox& out);
+    void ask_again(Outbox& out);
+    void pass_on_question(const record_command::Ask& ask);
+    void pass_on_questions(const RecordName& record);
+    [[nodiscard]] bool may_give(const RecordName& record, Grant grant) const;
+    void begin_giving(const RecordName& record, Local& local, Grant grant);
+    void give(const RecordName& record, Local& local, Move move, Outbox& out);
+    [[nodiscard]] bool ship(ProcessorId to, record_command::Give give);
+    void forget_questions();
+
+    // -- records_moves.cpp
+    [[nodiscard]] std::optional<Grant> holding(const RecordName& record) const;
+    [[nodiscard]] ProcessorId holder(const RecordName& record) const;
+    void note_move(const RecordName& record, Move move);
+    void forget_move(const RecordName& record);
+    void forget_overtaken(const RecordName& record);
+    void forget_all_overtaken();
+    void forget_all_moves();
+    [[nodiscard]] std::map<RecordName, Grant> held_records() const;
+    void tell_moves(Outbox& out);
+    void tell_moves_at_once(Outbox& out);
+    void tell(std::vector<record_command::Moved::Move> told, Outbox& out);
+    [[nodiscard]] record_command::Moved::Move as_told(const RecordName& record,
+                                                      const Move& move) const;
+    [[nodiscard]] bool is_member(ProcessorId who) const;
 
     // -- records_absence.cpp
     void notice_time(Outbox& out);
@@ -75,6 +129,7 @@ struct Records::State {
     void forget_noticed();
     void forget_phases();
     void reload(Outbox& out);
+    void keep_unheard_of(const std::map<RecordName, Grant>& had, Outbox& out);
     void resume(Outbox& out);
     [[nodiscard]] bool still_meant(const record_command::Any& command) const;
     void send_refused(Outbox& out);
@@ -111,6 +166,18 @@ struct Records::State {
     bool report_sent = false;
     std::set<std::pair<RecordName, Grant>> asked; // whose copies our world was asked for
 
+    // Invariant: a move is under the ownership that the directory knows, and later than it says;
+    // so an entry that catches up takes its move away (forget_overtaken).
+    std::map<RecordName, Move> moves;
+    std::size_t bytes_kept = 0;                           // the data of moves
+    std::set<RecordName> to_tell;                         // taken since the last Moved
+    std::optional<Instant> tell_at;                       // when they are due
+    std::deque<std::pair<Instant, RecordName>> tell_late; // moves that nobody has told by then
+    std::multimap<Instant, RecordName> questions_due;     // asked in vain until then
+    std::vector<DirectMessage> messages;
+    std::map<RecordName, Grant> unheard_of; // ours under grants that the state we loaded lacks
+
+    RingId ring;
     std::vector<ProcessorId> members;
     bool primary = false;
     bool frozen = true;

@@ -26,7 +26,10 @@ void Records::retreat(Outbox& out) {
     state_->leaving = true;
     state_->freeze_at.reset();
     state_->freeze();
-    if (state_->active()) state_->send(Bequest{}, out); // says that we shall inherit nothing
+    if (state_->active()) {
+        state_->send(Bequest{}, out); // says that we shall inherit nothing
+        state_->tell_moves_at_once(out);
+    }
     state_->part();
 }
 
@@ -42,6 +45,7 @@ bool Records::retreated() const {
     if (!state.leaving) return false;
     if (!state.primary || !directory.has_heir(self)) return true;
     if (!state.active() || state.parting > 0 || !state.to_part.empty()) return false;
+    if (!state.moves.empty()) return false; // only we may be able to tell
     return directory.awaited_from(self).empty() &&
            std::ranges::none_of(directory.lost_records(),
                                 [&](const RecordName& record) {
@@ -64,13 +68,14 @@ void Records::State::part() {
     while (!to_part.empty() && parting < parting_max) {
         const RecordName record = std::move(to_part.back());
         to_part.pop_back();
-        const Directory::Entry* const entry = directory.find(record);
-        if (entry == nullptr || entry->lost || entry->owner != settings.self) continue;
+        const std::optional<Grant> grant = holding(record);
+        if (!grant) continue;
         Local& local = locals[record];
         if (local.phase == Phase::held) {
             local.phase = Phase::giving;
-            local.grant = entry->grant;
-            batch.records.push_back({record, entry->grant});
+            local.giving_to = nobody;
+            local.grant = *grant;
+            batch.records.push_back({record, *grant});
             ++parting;
         }
         tidy(record);

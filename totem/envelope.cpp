@@ -36,7 +36,7 @@ constexpr std::uint8_t encrypted_flag = 1;
 
 bool is_packet_type(std::uint8_t type) {
     return type >= static_cast<std::uint8_t>(PacketType::data) &&
-           type <= static_cast<std::uint8_t>(PacketType::hold);
+           type <= static_cast<std::uint8_t>(PacketType::direct);
 }
 
 } // namespace

@@ -20,6 +20,7 @@ enum class PacketType : std::uint8_t {
     hurry = 6,
     leave = 7,
     hold = 8,
+    direct = 9, // the application's own, past the ring: never on the ring's sockets
 };
 
 // A run of sequence numbers, both ends included.

@@ -543,6 +543,8 @@ Decoded<Packet> decode(PacketType type, const Bytes& body) {
         return read<Leave>(body);
     case PacketType::hold:
         return read<Hold>(body);
+    case PacketType::direct: // nothing of the ring's
+        break;
     }
     return WireError::unknown_type;
 }

@@ -2,9 +2,11 @@
 
 #include "base/match.h"
 #include "ctdbd/daemon/post.h"
+#include "net/direct_port.h"
 #include "net/file.h"
 
 #include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
 #include <spdlog/spdlog.h>
 
 #include <array>
@@ -49,7 +51,7 @@ statedb::HostSettings host_settings(const ClusterSettings& settings) {
 
 // A node that lost the ring goes on with the records it has for this long: most reconfigurations
 // are over by then, and its clients notice nothing.
-constexpr auto freeze_after = 200ms;
+constexpr auto freeze_after = 100ms;
 // For freezing itself, for clocks that run at different rates, and for a thread that was late.
 constexpr auto notice_margin = 100ms;
 
@@ -60,11 +62,14 @@ base::Duration notice_period_of(const totem::Settings& settings, std::size_t nod
 }
 
 statedb::RecordSettings settings_of_records(const ClusterSettings& settings,
-                                            totem::ProcessorId self) {
+                                            totem::ProcessorId self,
+                                            const net::DirectPort& direct) {
     return {.self = self,
             .freeze_after = freeze_after,
             .notice_period =
-                notice_period_of(settings.node.settings, settings.node.addresses.size())};
+                notice_period_of(settings.node.settings, settings.node.addresses.size()),
+            .direct = settings.direct_moves,
+            .direct_bytes_max = direct.content_max()};
 }
 
 } // namespace
@@ -75,6 +80,7 @@ struct Cluster::State {
     ClusterWorld& world;
     std::filesystem::path votes;
     net::Node node;
+    net::DirectPort direct;
     totem::Settings ring_settings;
     statedb::RecordSettings record_settings;
     statedb::Locks locks;
@@ -85,7 +91,7 @@ struct Cluster::State {
     std::array<statedb::StateMachine*, 5> services;
     statedb::History stored; // the history that is on disk, as far as we know
     statedb::Host host;
-    boost::asio::posix::stream_descriptor events;
+    boost::asio::posix::stream_descriptor events, direct_events;
     boost::asio::steady_timer deadline_timer, leave_timer;
     std::optional<Instant> armed; // what deadline_timer is set for
     ClusterView view;
@@ -102,13 +108,15 @@ struct Cluster::State {
           ClusterSettings settings,
           ClusterWorld& daemon)
         : loop(context), disk(disk_thread), world(daemon), votes(settings.votes),
-          node(settings.node), ring_settings(settings.node.settings),
-          record_settings(settings_of_records(settings, node.self())), locks(node.self()),
+          node(settings.node), direct(settings.node, node.self()),
+          ring_settings(settings.node.settings),
+          record_settings(settings_of_records(settings, node.self(), direct)), locks(node.self()),
           databases(node.self()), records(record_settings), post(node.self().node),
           nodes(with_self(settings.nodes)), services{&locks, &databases, &records, &post, &nodes},
           stored(settings.history),
           host(with_self(host_settings(settings)), settings.history, services),
-          events(context, dup(node.event_fd())), deadline_timer(context), leave_timer(context) {}
+          events(context, dup(node.event_fd())), direct_events(context, dup(direct.fd())),
+          deadline_timer(context), leave_timer(context) {}
 
     statedb::HostSettings with_self(statedb::HostSettings settings) const {
         settings.self = node.self();
@@ -121,6 +129,8 @@ struct Cluster::State {
     }
 
     void watch_events();
+    void watch_direct();
+    void read_direct();
     void handle(net::Event&& event);
     void settle();
     [[nodiscard]] bool perform_effects();
@@ -170,6 +180,27 @@ void Cluster::State::handle(net::Event&& event) {
     settle();
 }
 
+// -- straight from other nodes
+
+void Cluster::State::watch_direct() {
+    direct_events.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                             [this, alive = alive](const boost::system::error_code& error) {
+                                 if (!error && *alive) read_direct();
+                             });
+}
+
+// All that are there, or we would not be told of the rest; but others get their turn in between.
+void Cluster::State::read_direct() {
+    const bool more = direct.receive([this](totem::ProcessorId from, const Bytes& message) {
+        records.arrived(from, message, host.outbox(monotonic_now()));
+        settle();
+    });
+    if (!more) return watch_direct();
+    boost::asio::post(loop, [this, alive = alive] {
+        if (*alive) read_direct();
+    });
+}
+
 // -- until nothing is left to do
 
 void Cluster::State::settle() {
@@ -177,6 +208,8 @@ void Cluster::State::settle() {
     while (perform_effects()) {
     }
     settling = false;
+    for (const statedb::DirectMessage& message : records.take_messages())
+        direct.send(message.to.node, message.content);
     store_history();
     submit_what_waits();
     go_on_leaving();
@@ -315,6 +348,7 @@ void Cluster::start() {
         net::durable_write(state_->votes, statedb::encode(state_->stored).span());
     state_->node.start(statedb::hint_of(state_->stored));
     state_->watch_events();
+    state_->watch_direct();
     state_->settle();
 }
 

@@ -79,6 +79,7 @@ struct ClusterSettings {
     statedb::ClusterList cluster;   // that we go by
     bool permission_needed = false; // to become primary: permit()
     bool has_witness = false;       // likewise: testify()
+    bool direct_moves = false;      // of records, past the order
 };
 
 class Cluster {

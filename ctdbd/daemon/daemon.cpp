@@ -54,7 +54,8 @@ ClusterSettings cluster_settings(const Setup& setup, const Past& past) {
             .nodes = nodes_settings(first_words(setup)),
             .cluster = cluster_list(setup.nodes),
             .permission_needed = !setup.conf.cluster.lock.empty(),
-            .has_witness = !setup.totem.witness.empty()};
+            .has_witness = !setup.totem.witness.empty(),
+            .direct_moves = setup.totem.ring.direct_moves};
 }
 
 RecordWorldSettings record_settings(const Setup& setup) {

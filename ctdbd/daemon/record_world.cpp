@@ -16,9 +16,10 @@ namespace {
 using namespace std::chrono_literals;
 
 // When we look whether somebody has had the turn that others wait for: soon after he was woken, and
-// then less and less often.
-constexpr auto turn_glance_min = 40us;
+// then less and less often. Where nobody has waited for a turn lately, not so soon.
+constexpr auto turn_glance_min = 30us;
 constexpr auto turn_glance_max = 640us;
+constexpr auto contention_lasts = 50ms;
 
 ByteSpan key_of(const RecordName& record) {
     return {reinterpret_cast<const std::uint8_t*>(record.key.data()), record.key.size()};
@@ -206,8 +207,10 @@ void RecordWorld::on(statedb::TakeOver effect) {
 }
 
 void RecordWorld::on(const statedb::GiveAway& effect) {
+    if (turn_ending_ == effect.record) contended_until_ = Clock::now() + contention_lasts;
     turns_.erase(effect.record);
-    const auto tell = [this, effect](std::optional<Bytes> data) {
+    const auto tell = [this, effect, round = reconciling_](std::optional<Bytes> data) {
+        if (round != reconciling_) return;
         ask_([&](statedb::Records& records, statedb::Outbox& out) {
             records.handed_off(effect.record, effect.grant, std::move(data), out);
         });
@@ -232,7 +235,8 @@ void RecordWorld::on(const statedb::GiveAway& effect) {
 
 void RecordWorld::on(const statedb::Retire& effect) {
     VolatileFile* const file = find(effect.record.db);
-    const auto tell = [this, effect](bool was_empty) {
+    const auto tell = [this, effect, round = reconciling_](bool was_empty) {
+        if (round != reconciling_) return;
         ask_([&](statedb::Records& records, statedb::Outbox& out) {
             records.retired(effect.record, effect.grant, was_empty, out);
         });
@@ -260,7 +264,8 @@ void RecordWorld::on(const statedb::PartWith& effect) {
             note_parted({record, grant, std::nullopt});
             continue;
         }
-        file->with(key_bytes(record), [this, file, record, grant] {
+        file->with(key_bytes(record), [this, file, record, grant, round = reconciling_] {
+            if (round != reconciling_) return;
             auto here = ours(*file, record);
             if (!here) {
                 note_parted({record, grant, std::nullopt});
@@ -334,9 +339,10 @@ void RecordWorld::on(const statedb::Report& effect) {
         if (file == nullptr)
             note_copy(record, std::nullopt);
         else
-            file->with(key_bytes(record), [this, file, record] {
+            file->with(key_bytes(record), [this, file, record, round = reconciling_] {
                 const auto header = file->file().header(key_of(record));
-                note_copy(record, header ? std::optional(header->rsn) : std::nullopt);
+                if (round == reconciling_)
+                    note_copy(record, header ? std::optional(header->rsn) : std::nullopt);
             });
     }
 }
@@ -396,6 +402,8 @@ struct RecordWorld::Reconciling {
 
 void RecordWorld::on(statedb::Reconcile effect) {
     reconciling_ = std::make_shared<Reconciling>();
+    copies_.clear(); // not told yet, and true no more
+    parted_.clear();
     std::map<DatabaseId, std::vector<statedb::Reconcile::Kept>> by_database;
     for (const auto& [id, file] : files_)
         by_database[id];
@@ -465,8 +473,9 @@ void RecordWorld::begin_turn(const RecordName& record, std::size_t callers, cons
                       .until = now + (callers > 0 ? settings_.turn_max : 0ms),
                       .data = data,
                       .callers = callers};
-    turn_glance_ = turn_glance_min;
-    turn_timer_set_ = false; // it may be set for later
+    const bool contended = now < contended_until_;
+    turn_glance_ = contended ? turn_glance_min : turn_glance_max;
+    if (contended) turn_timer_set_ = false; // it may be set for later
     watch_turns();
 }
 
@@ -487,9 +496,11 @@ void RecordWorld::look_at_turns() {
         if (turn_is_over(record, turn)) over.push_back(record);
     for (const RecordName& record : over) {
         turns_.erase(record);
+        turn_ending_ = record;
         ask_([&](statedb::Records& records, statedb::Outbox& out) {
             records.turn_over(record, out);
         });
+        turn_ending_.reset();
     }
     watch_turns();
 }

@@ -231,6 +231,8 @@ private:
     boost::asio::steady_timer turn_timer_;
     bool turn_timer_set_ = false;
     std::chrono::microseconds turn_glance_{}; // until we look at the turns again
+    std::optional<RecordName> turn_ending_;   // whose turn we say to be over at this moment
+    Clock::time_point contended_until_{};     // others have just waited for turns to end
     std::deque<Candidate> candidates_;        // by due time
     boost::asio::steady_timer vacuum_timer_;
     std::map<DatabaseId, Vacuuming> vacuuming_;

@@ -125,6 +125,7 @@ net::NodeOptions ring_options(const Setup& setup, const StateFiles& files, bool 
     options.multicast_ttl = ring.multicast_ttl;
     options.port = ring.port;
     options.token_port = ring.token_port;
+    options.direct_port = ring.direct_port;
     options.mtu = ring.mtu;
     options.key_file = ring.key_file;
     options.state_file = files.ring;

@@ -247,7 +247,9 @@ void Traverses::fill(Scan& scan, VolatileFile& file, TraverseRecords& piece) {
     const auto take = [&](ByteSpan key, ByteSpan value) {
         const auto header = protocol::read_ltdb_header(value);
         if (!header || header->dmaster != daemon_.nodes.self()) return;
-        if (header->rsn <= scan.newer_than) return;
+        // One that moved past the order may have done so since the begin.
+        const bool moved = header->rsn % statedb::grants_per_ownership != 0;
+        if (header->rsn <= scan.newer_than && !moved) return;
         if (value.size() == protocol::ltdb_header_size && !scan.with_empty_records) return;
         piece.records.push_back({Bytes::copy_of(key), Bytes::copy_of(value)});
         size += key.size() + value.size();

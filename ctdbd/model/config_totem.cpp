@@ -79,6 +79,10 @@ constexpr auto options = std::to_array<Option>({
     {"ring", "token port", [](auto& conf, auto& value) { conf.ring.token_port = port_of(value); }},
     {"ring", "obituary port",
      [](auto& conf, auto& value) { conf.ring.obituary_port = port_of(value); }},
+    {"ring", "direct port",
+     [](auto& conf, auto& value) { conf.ring.direct_port = port_of(value); }},
+    {"ring", "direct moves",
+     [](auto& conf, auto& value) { conf.ring.direct_moves = value.boolean(); }},
     {"ring", "mtu",
      [](auto& conf, auto& value) { conf.ring.mtu = number_or_auto(value, mtu_min, mtu_max); }},
     {"ring", "key file",
@@ -106,9 +110,8 @@ constexpr auto options = std::to_array<Option>({
     {"quorum", "rule", [](auto& conf, auto& value) { conf.quorum_rule = quorum_rule_of(value); }},
     {"quorum", "witness", [](auto& conf, auto& value) { conf.witness = absolute_path_of(value); }},
     {"quorum", "lock patience",
-     [](auto& conf, auto& value) {
-         conf.lock_patience = std::chrono::milliseconds(value.number(0, 600000));
-     }},
+     [](auto& conf,
+        auto& value) { conf.lock_patience = std::chrono::milliseconds(value.number(0, 600000)); }},
     {"lock", "control socket",
      [](auto& conf, auto& value) { conf.lock_socket = socket_of(value); }},
 });
@@ -134,16 +137,20 @@ void apply(const Assignment& line, const std::string& file, TotemConf& conf) {
 }
 
 void check_ports(const TotemConf& conf, const std::string& file) {
-    if (conf.ring.port == conf.ring.token_port)
-        throw ConfigError({.file = file, .key = "[ring] -> token port"},
-                          fmt::format("[ring] -> port and token port are both {}", conf.ring.port),
-                          "they must differ");
-    if (conf.ring.obituary_port == conf.ring.port ||
-        conf.ring.obituary_port == conf.ring.token_port)
-        throw ConfigError(
-            {.file = file, .key = "[ring] -> obituary port"},
-            fmt::format("[ring] -> obituary port {} is that of the ring", conf.ring.obituary_port),
-            "they must differ");
+    const config::Ring& ring = conf.ring;
+    const std::array<std::pair<std::string_view, std::uint16_t>, 4> ports = {
+        {{"port", ring.port},
+         {"token port", ring.token_port},
+         {"obituary port", ring.obituary_port},
+         {"direct port", ring.direct_port}}};
+    for (std::size_t later = 1; later < ports.size(); ++later)
+        for (std::size_t i = 0; i < later; ++i)
+            if (ports[i].second == ports[later].second)
+                throw ConfigError(
+                    {.file = file, .key = fmt::format("[ring] -> {}", ports[later].first)},
+                    fmt::format("[ring] -> {} and {} are both {}", ports[i].first,
+                                ports[later].first, ports[i].second),
+                    "they must differ");
 }
 
 } // namespace

@@ -38,7 +38,7 @@ const char* css_class(PacketType type) {
 
 std::string caption_of(const Hop& hop) {
     constexpr std::array names = {"?",     "message", "token", "JOIN", "commit token",
-                                  "PROBE", "HURRY",   "LEAVE", "HOLD"};
+                                  "PROBE", "HURRY",   "LEAVE", "HOLD", "direct"};
     const auto type = static_cast<std::size_t>(hop.type);
     std::string text = type < names.size() ? names[type] : "?";
     if (hop.number != 0) text += fmt::format(" {}", hop.number);

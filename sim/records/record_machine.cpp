@@ -158,8 +158,9 @@ void RecordMachine::on(TakeOver effect) {
 
 void RecordMachine::on(const GiveAway& effect) {
     turns_.erase(effect.record);
-    const auto tell = [this, effect](const std::optional<Bytes>& data) {
-        agenda_.after(helper_takes, [this, effect, data] {
+    const auto tell = [this, effect, round = reconciling_](const std::optional<Bytes>& data) {
+        agenda_.after(helper_takes, [this, effect, data, round] {
+            if (round != reconciling_) return;
             ask_([&](Records& records, Outbox& out) {
                 records.handed_off(effect.record, effect.grant, data, out);
             });
@@ -179,8 +180,9 @@ void RecordMachine::on(const GiveAway& effect) {
 }
 
 void RecordMachine::on(const Retire& effect) {
-    const auto tell = [this, effect](bool was_empty) {
-        agenda_.after(helper_takes, [this, effect, was_empty] {
+    const auto tell = [this, effect, round = reconciling_](bool was_empty) {
+        agenda_.after(helper_takes, [this, effect, was_empty, round] {
+            if (round != reconciling_) return;
             ask_([&](Records& records, Outbox& out) {
                 records.retired(effect.record, effect.grant, was_empty, out);
             });
@@ -205,7 +207,8 @@ void RecordMachine::on(const PartWith& effect) {
             note_parted({record, grant, std::nullopt});
             continue;
         }
-        file->with(record.key, [this, file, record, grant] {
+        file->with(record.key, [this, file, record, grant, round = reconciling_] {
+            if (round != reconciling_) return;
             const FileRecord* const here = file->ours(record.key);
             if (here == nullptr) return note_parted({record, grant, std::nullopt});
             FileRecord given = *here;
@@ -263,9 +266,10 @@ void RecordMachine::on(const Report& effect) {
             note_copy(record, std::nullopt);
             continue;
         }
-        file->with(record.key, [this, file, record] {
+        file->with(record.key, [this, file, record, round = reconciling_] {
             const FileRecord* const here = file->find(record.key);
-            note_copy(record, here != nullptr ? std::optional(here->rsn) : std::nullopt);
+            if (round == reconciling_)
+                note_copy(record, here != nullptr ? std::optional(here->rsn) : std::nullopt);
         });
     }
 }
@@ -301,6 +305,8 @@ void RecordMachine::on(const Thaw&) {
 
 void RecordMachine::on(Reconcile effect) {
     const std::uint64_t round = ++reconciling_;
+    copies_.clear();
+    parted_.clear();
     std::map<DatabaseId, std::vector<Reconcile::Kept>> by_database;
     for (const auto& [db, file] : files_)
         by_database[db];

@@ -14,6 +14,8 @@ namespace {
 constexpr std::string_view history_name = "history";
 // Then the ring is left with our vote in it.
 constexpr Duration resigning_max = 400ms;
+// So small that some records of a run do not fit.
+constexpr std::size_t direct_bytes_max = 46;
 
 History stored_history(const Stored& stored) {
     const auto at = stored.find(std::string(history_name));
@@ -29,7 +31,9 @@ RecordNode::RecordNode(Surroundings& around,
     : around_(around), judges_(judges), alive_(alive), plan_(plan), locks_(around.self()),
       databases_(around.self()), records_({.self = around.self(),
                                            .freeze_after = plan.freeze_after,
-                                           .notice_period = plan.notice_period}),
+                                           .notice_period = plan.notice_period,
+                                           .direct = plan.direct,
+                                           .direct_bytes_max = direct_bytes_max}),
       messages_(around.self()), services_{&locks_, &databases_, &records_, &messages_},
       agenda_(around, agenda_timer),
       machine_(around,
@@ -101,6 +105,10 @@ void RecordNode::on_interrupted(membership::JoinReason) {
     settle();
 }
 
+void RecordNode::on_direct(ProcessorId from, const Bytes& content) {
+    request([&](Outbox& out) { records_.arrived(from, content, out); });
+}
+
 void RecordNode::on_room() {
     no_room_ = false;
     settle();
@@ -159,6 +167,8 @@ void RecordNode::settle() {
     while (perform_effects()) {
     }
     settling_ = false;
+    for (const DirectMessage& message : records_.take_messages())
+        around_.send_direct(message.to.node, message.content);
     store_history();
     submit_what_waits();
     go_on_leaving();

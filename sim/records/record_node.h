@@ -24,6 +24,7 @@ public:
     void on_configuration(const Configuration& configuration) override;
     void on_delivered(const Delivery& message) override;
     void on_interrupted(membership::JoinReason why) override;
+    void on_direct(ProcessorId from, const Bytes& content) override;
     void on_room() override;
     void on_leave_noticed(ProcessorId who) override;
     void on_timer(TimerId timer) override;

@@ -264,6 +264,8 @@ TEST_CASE("totem.conf: an empty file is all defaults") {
     CHECK(conf.ring.port == 4379);
     CHECK(conf.ring.token_port == 4380);
     CHECK(conf.ring.obituary_port == 4381);
+    CHECK(conf.ring.direct_port == 4382);
+    CHECK_FALSE(conf.ring.direct_moves);
     CHECK(conf.ring.mtu == 0);
     CHECK(conf.ring.key_file.empty());
     CHECK(conf.ring.token_loss_timeout.count() == 300);
@@ -284,6 +286,8 @@ TEST_CASE("totem.conf: every option is read") {
     port = 5000
     token port = 5001
     obituary port = 5002
+    direct port = 5003
+    direct moves = yes
     mtu = 9000
     key file = /etc/ctdb/totem.key
     token loss timeout = 1000
@@ -307,6 +311,8 @@ TEST_CASE("totem.conf: every option is read") {
     CHECK(conf.ring.port == 5000);
     CHECK(conf.ring.token_port == 5001);
     CHECK(conf.ring.obituary_port == 5002);
+    CHECK(conf.ring.direct_port == 5003);
+    CHECK(conf.ring.direct_moves);
     CHECK(conf.ring.mtu == 9000);
     CHECK(conf.ring.key_file == "/etc/ctdb/totem.key");
     CHECK(conf.ring.token_loss_timeout.count() == 1000);
@@ -337,7 +343,9 @@ TEST_CASE("totem.conf: it is ours, so everything that is wrong is an error") {
         {"[ring]\ntoken port = 4379\n",
          "[ring] -> port and token port are both 4379 (totem.conf: they must differ)"},
         {"[ring]\nobituary port = 4380\n",
-         "[ring] -> obituary port 4380 is that of the ring (totem.conf: they must differ)"},
+         "[ring] -> token port and obituary port are both 4380 (totem.conf: they must differ)"},
+        {"[ring]\ndirect port = 4381\n",
+         "[ring] -> obituary port and direct port are both 4381 (totem.conf: they must differ)"},
         {"[ring]\nmtu = 100\n", "Invalid value for [ring] -> mtu = 100 (totem.conf line 2: it "
                                 "takes auto or a number from 576 to "
                                 "65535)"},

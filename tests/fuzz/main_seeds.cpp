@@ -190,8 +190,9 @@ void statedb_seeds(Corpus& corpus) {
     add(7, "claim", record_command::encode(Claim{record, true}));
     add(7, "hand_off", record_command::encode(HandOff{record, 4, Bytes::copy_of("data")}));
     add(7, "copies", record_command::encode(Copies{{{record, Grant{4}}, {record, {}}}}));
-    Directory::Saved saved{.epoch = 7, .last_grant = 4, .members = {one}};
-    saved.records.push_back({record, one, 4, {{2, 1}}});
+    add(7, "moved", record_command::encode(Moved{{{record, 5, one, Bytes::copy_of("data")}}}));
+    Directory::Saved saved{.epoch = 7, .last_ownership = 4, .members = {one}};
+    saved.records.push_back({record, one, 4 * grants_per_ownership, {{2, 1}}});
     add(8, "directory", record_command::encode_state(saved));
     const database_command::Holding holding{
         .id = 1, .name = "a.tdb", .kind = DatabaseKind::is_persistent, .version = {7, 3}};
@@ -202,7 +203,14 @@ void statedb_seeds(Corpus& corpus) {
     add(10, "summary", database_command::encode_summary({holding}));
     database_command::SavedState state{.epoch = 7, .members = {one}};
     state.databases.push_back({.id = 1, .name = "a.tdb", .content = Content{{"k", {}}}});
-    add(11, "databases", database_command::encode_state(state));
+    add(12, "databases", database_command::encode_state(state));
+    const RingId ring{4, one};
+    using record_command::Direct, record_command::encode_direct;
+    add(11, "ask", encode_direct(Direct{ring, record_command::Ask{record, one, 4}}));
+    add(11, "give",
+        encode_direct(Direct{
+            ring, record_command::Give{record, 7, Bytes::copy_of("data"), {one, {2, 1}}}}));
+    add(11, "decline", encode_direct(Direct{ring, record_command::Decline{record}}));
 }
 
 // -- the daemon

@@ -74,6 +74,31 @@ public:
     void drain(ProcessorId who) {
         for (RecordEffect& effect : records(who).take_effects())
             machines[who].effects.push_back(std::move(effect));
+        for (DirectMessage& message : records(who).take_messages())
+            under_way.push_back({who, message.to, std::move(message.content)});
+    }
+
+    // A message past the order, as it was sent. It goes on being under way only if it is kept.
+    struct Carried {
+        ProcessorId from, to;
+        Bytes content;
+    };
+
+    void arrive(const Carried& message) {
+        if (!machines.contains(message.to)) return;
+        records(message.to).arrived(message.from, message.content, order[message.to]);
+        drain(message.to);
+    }
+
+    // The oldest one that is under way. Whether there was one.
+    bool carry_message() {
+        for (const auto& [who, machine] : machines)
+            drain(who);
+        if (under_way.empty()) return false;
+        const Carried message = std::move(under_way.front());
+        under_way.pop_front();
+        arrive(message);
+        return true;
     }
 
     // Carries out the oldest effect of one machine. Whether there was one.
@@ -94,10 +119,12 @@ public:
         drain(who);
     }
 
-    // Until nothing happens any more.
+    // Until nothing happens any more but by time.
     void settle() {
         for (bool busy = true; busy;) {
             busy = order.order_one_round();
+            while (carry_message())
+                busy = true;
             for (const ProcessorId who : order.members) {
                 while (carry_out(who))
                     busy = true;
@@ -129,6 +156,7 @@ public:
 
     Order<Records> order;
     std::map<ProcessorId, Machine> machines;
+    std::deque<Carried> under_way;
 
 private:
     void answer(Machine& machine, const RecordName& record) {

@@ -196,6 +196,21 @@ TEST_CASE("who stood still asks in a way that only others can answer whether it 
     CHECK(world.usable(a, record));
 }
 
+TEST_CASE("a number of an ownership that only a departed node has seen is not given again") {
+    const View first{.epoch = 5, .primary = true, .members = {a, b, c}, .fresh = true};
+    Directory seen_by_all;
+    (void)seen_by_all.configured(first);
+    (void)seen_by_all.claim({7, "old"}, {.who = a, .create = true});
+    Directory departed;
+    REQUIRE(departed.load(seen_by_all.save()));
+    const Grant unheard = departed.claim(record, {.who = c, .create = true}).granted[0].grant;
+    (void)seen_by_all.configured({.epoch = 6, .primary = true, .members = {a, b}, .departed = {c}});
+    CHECK(seen_by_all.claim(record, {.who = b, .create = true}).granted[0].grant > unheard);
+    Directory anew;
+    (void)anew.configured({.epoch = 7, .primary = true, .members = {a, b}, .fresh = true});
+    CHECK(anew.began() != seen_by_all.began());
+}
+
 TEST_CASE("where all was forgotten, records wait for the notice period of who is not here") {
     const ProcessorId absent{4, some_life};
     Directory directory;
@@ -206,8 +221,8 @@ TEST_CASE("where all was forgotten, records wait for the notice period of who is
                                 .departed = {absent},
                                 .left = {},
                                 .fresh = true});
-    CHECK(directory.claim(record, a, true).granted.empty());
-    CHECK(directory.claim(record, b, true).granted.empty());
+    CHECK(directory.claim(record, {.who = a, .create = true}).granted.empty());
+    CHECK(directory.claim(record, {.who = b, .create = true}).granted.empty());
     Directory joined;
     REQUIRE(joined.load(directory.save()));
     CHECK(joined.digest() == directory.digest());

@@ -35,7 +35,8 @@ TEST_CASE("a record that nobody has belongs to the first that claims it, physica
     world.want(b, record);
     world.settle();
     CHECK(users(world) == std::vector{b});
-    CHECK(world.machines[b].files[record] == FileRecord{1, true, ""});
+    CHECK(world.machines[b].files[record] ==
+          FileRecord{world.records(b).find(record)->grant, true, ""});
     CHECK(world.machines[b].waiting.empty());
     CHECK(world.order.digests_agree());
 }
