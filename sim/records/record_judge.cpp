@@ -8,11 +8,14 @@ namespace sim::records {
 
 // -- the files
 
-void RecordJudge::copy_stored(Surroundings& at, const RecordName& record, Stamp stamp, bool owned) {
+void RecordJudge::copy_stored(Surroundings& at,
+                              const RecordName& record,
+                              const Datum& copy,
+                              bool owned) {
     const NodeId node = at.self().node;
     Story& story = stories_[record];
-    story.copies[node] = stamp;
-    if (stamp == story.latest.stamp) note_keeper(story, node);
+    story.copies[node] = copy;
+    if (copy.stamp == story.latest.stamp) note_keeper(story, node);
     if (!owned) {
         story.owners.erase(node);
         return;
@@ -158,11 +161,12 @@ void RecordJudge::judge_reading(Surroundings& at,
         const auto frozen = frozen_.find(node);
         const bool usable =
             frozen != frozen_.end() && !frozen->second && census_.together(node, at.self().node);
-        if (usable && copy > read.stamp && !is_lost(story, copy))
+        const bool same = copy.text.empty() && read.text.empty();
+        if (usable && !same && copy.stamp > read.stamp && !is_lost(story, copy.stamp))
             at.violated("newest copy",
                         fmt::format("record {} is read as \"{}\" (write {}), but node {} has a "
                                     "copy of write {}",
-                                    record.key, read.text, read.stamp, node, copy));
+                                    record.key, read.text, read.stamp, node, copy.stamp));
     }
 }
 

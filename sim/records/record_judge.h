@@ -5,7 +5,9 @@
 //                file calls it its own, and is open. A machine that stands still lets nobody work.
 //   newest copy  A holder reads what the last holder wrote; if that is gone with its owner, the
 //                newest copy that is left in the component: never an older one, never nothing while
-//                there is a copy (ctdb-behaviour.md 9, pain 5).
+//                there is a copy (ctdb-behaviour.md 9, pain 5). No record is as good as an empty
+//                one: what was empty when it was handed on may arrive as if it had never been
+//                written.
 //   kept copy    What was written is given up only with the machines that have it: while one of
 //                them was in every component that was tried since, it is found. (Of what a node
 //                does not own it gives up its copies when it has to load the state anew.)
@@ -30,7 +32,7 @@ public:
 
     // -- the files
     // `owned`: its header says that this machine's clients may use it.
-    void copy_stored(Surroundings& at, const RecordName& record, Stamp stamp, bool owned);
+    void copy_stored(Surroundings& at, const RecordName& record, const Datum& copy, bool owned);
     void copy_erased(NodeId node, const RecordName& record);
 
     void frozen(Surroundings& at, bool is);
@@ -78,7 +80,7 @@ private:
         std::optional<Holder> holder;
         Datum latest;                              // as everybody must see it
         std::vector<std::pair<Stamp, Stamp>> lost; // writes above the first, up to the second
-        std::map<NodeId, Stamp> copies;
+        std::map<NodeId, Datum> copies;
         std::set<NodeId> owners;  // whose files say so
         std::set<NodeId> keepers; // have had the latest write, and were never away since
     };

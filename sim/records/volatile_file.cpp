@@ -101,7 +101,7 @@ const FileRecord* VolatileFile::ours(const std::string& key) const {
 }
 
 void VolatileFile::store(const std::string& key, FileRecord record) {
-    judge_.copy_stored(around_, {db_, key}, read_datum(record.data).stamp, record.dmaster == node_);
+    judge_.copy_stored(around_, {db_, key}, read_datum(record.data), record.dmaster == node_);
     records_.insert_or_assign(key, std::move(record));
 }
 

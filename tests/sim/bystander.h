@@ -35,6 +35,8 @@ public:
 
     Ticket persist(std::vector<Write>) override { return ++last_ticket_; }
 
+    void send_direct(NodeId, const Bytes&) override {}
+
     void formed() override {}
 
     void emit(trace::Body) override {}

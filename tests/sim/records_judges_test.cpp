@@ -26,9 +26,9 @@ struct Court {
     }
 
     // A client on this machine writes what nobody else has.
-    void write(Bystander& at, const std::string& text) {
-        judge.locked(at, record, "client", Datum{});
-        judge.copy_stored(at, record, judge.stored(record, text).stamp, true);
+    void write(Bystander& at, const std::string& text, const Datum& over = {}) {
+        judge.locked(at, record, "client", over);
+        judge.copy_stored(at, record, judge.stored(record, text), true);
         judge.unlocked(record);
     }
 };
@@ -46,22 +46,48 @@ std::string broken(const std::function<void()>& what) {
 
 TEST_CASE("one owner: two open files may not call a record their own") {
     Court court;
-    court.judge.copy_stored(court.here, record, 1, true);
-    CHECK(broken([&] { court.judge.copy_stored(court.there, record, 1, true); }) == "one owner");
+    court.judge.copy_stored(court.here, record, Datum{"1", 1}, true);
+    CHECK(broken([&] {
+              court.judge.copy_stored(court.there, record, Datum{"1", 1}, true);
+          }) == "one owner");
 
     SUBCASE("a frozen one may, until it opens") {
         Court other;
         other.judge.frozen(other.there, true);
-        other.judge.copy_stored(other.there, record, 1, true);
-        CHECK(broken([&] { other.judge.copy_stored(other.here, record, 1, true); }) == "");
+        other.judge.copy_stored(other.there, record, Datum{"1", 1}, true);
+        CHECK(broken([&] {
+                  other.judge.copy_stored(other.here, record, Datum{"1", 1}, true);
+              }) == "");
         CHECK(broken([&] { other.judge.frozen(other.there, false); }) == "one owner");
     }
     SUBCASE("one that stands still may, until it runs again") {
         Court other;
-        other.judge.copy_stored(other.there, record, 1, true);
+        other.judge.copy_stored(other.there, record, Datum{"1", 1}, true);
         other.judge.stands_still(2);
-        CHECK(broken([&] { other.judge.copy_stored(other.here, record, 1, true); }) == "");
+        CHECK(broken([&] {
+                  other.judge.copy_stored(other.here, record, Datum{"1", 1}, true);
+              }) == "");
         CHECK(broken([&] { other.judge.runs_again(other.there); }) == "one owner");
+    }
+}
+
+TEST_CASE("newest copy: nobody reads less than what somebody in his component still has") {
+    Court court;
+    for (Bystander* const at : {&court.here, &court.there})
+        court.census.seen(*at, {.phase = HostPhase::active, .epoch = 1, .ring = first_ring},
+                          [] { return ReplicaDigests{}; });
+    const auto read_nothing = [&] { court.judge.locked(court.here, record, "reader", Datum{}); };
+    court.write(court.there, "1");
+    court.write(court.there, "2", Datum{"1", 1});
+    court.judge.life_ended(2);
+    court.judge.frozen(court.there, false);
+    SUBCASE("an older one is a copy, too") {
+        court.judge.copy_stored(court.there, record, Datum{"1", 1}, false);
+        CHECK(broken(read_nothing) == "newest copy");
+    }
+    SUBCASE("one that is empty as well says nothing else") {
+        court.judge.copy_stored(court.there, record, Datum{"", 1}, false);
+        CHECK(broken(read_nothing) == "");
     }
 }
 
