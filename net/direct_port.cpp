@@ -17,13 +17,6 @@ SealContext direct_context(const NodeOptions& options, ProcessorId self) {
     return {options.cluster, self, std::move(keys), "direct"};
 }
 
-std::vector<NodeId> nodes_of(const NodeOptions& options) {
-    std::vector<NodeId> nodes;
-    for (const auto& [node, address] : options.addresses)
-        nodes.push_back(node);
-    return nodes;
-}
-
 Descriptor opened(const SocketPlan& plan, std::uint16_t port) {
     std::vector<std::string> warnings;
     Descriptor socket = open_unicast(plan, port, warnings);
@@ -35,13 +28,30 @@ Descriptor opened(const SocketPlan& plan, std::uint16_t port) {
 } // namespace
 
 DirectPort::DirectPort(const NodeOptions& options, ProcessorId self)
-    : plan_(plan_sockets(options)), socket_(opened(plan_, options.direct_port)),
+    : options_(options), plan_(plan_sockets(options)), socket_(opened(plan_, options.direct_port)),
       sealed_(!options.key_file.empty()), sealer_(direct_context(options, self)),
-      opener_(direct_context(options, self), nodes_of(options)), port_(options.direct_port),
+      opener_(direct_context(options, self), {}),
       content_max_(plan_.mtu - header_size(plan_.own) - sealer_.overhead()),
       outgoing_(content_max_ + sealer_.overhead()), pool_(outgoing_.size()), inbox_(pool_, false) {
-    for (const auto& [node, address] : plan_.others)
+    know(plan_.others);
+}
+
+void DirectPort::set_addresses(const std::map<NodeId, std::string>& addresses) {
+    NodeOptions changed = options_;
+    changed.addresses = addresses;
+    know(parse_addresses(changed).others);
+    options_ = std::move(changed);
+}
+
+void DirectPort::know(const std::map<NodeId, Address>& others) {
+    std::vector<NodeId> nodes = {options_.self};
+    node_at_.clear();
+    for (const auto& [node, address] : others) {
+        nodes.push_back(node);
         node_at_[address] = node;
+    }
+    plan_.others = others;
+    opener_.hear_only(nodes);
 }
 
 void DirectPort::send(NodeId to, const Bytes& content) {
@@ -49,7 +59,7 @@ void DirectPort::send(NodeId to, const Bytes& content) {
     if (address == plan_.others.end() || content.size() > content_max_) return;
     std::ranges::copy(content.span(), outgoing_.begin() + envelope_size);
     const std::size_t size = sealer_.seal(PacketType::direct, outgoing_, content.size());
-    const Endpoint destination(address->second, port_);
+    const Endpoint destination(address->second, options_.direct_port);
     // A first failure may be an earlier datagram's.
     for (int attempt = 0; attempt < 2; ++attempt)
         if (::sendto(socket_.get(), outgoing_.data(), size, MSG_DONTWAIT | MSG_NOSIGNAL,

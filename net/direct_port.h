@@ -18,6 +18,10 @@ public:
     // naming address, port and remedy.
     DirectPort(const NodeOptions& options, ProcessorId self);
 
+    // All nodes are these from now on, ourselves included: strangers are neither heard nor sent to.
+    // Throws std::runtime_error naming the node and the remedy, and nothing has changed.
+    void set_addresses(const std::map<NodeId, std::string>& addresses);
+
     // Becomes readable when receive() has something to do.
     [[nodiscard]] int fd() const { return socket_.get(); }
 
@@ -34,14 +38,15 @@ public:
     [[nodiscard]] const RefusalCounts& refusals() const { return opener_.refusals(); }
 
 private:
+    void know(const std::map<NodeId, Address>& others);
     [[nodiscard]] std::optional<Opened> open(const Received& received);
 
+    NodeOptions options_;
     SocketPlan plan_;
     Descriptor socket_;
     bool sealed_;
     Sealer sealer_;
     Opener opener_;
-    std::uint16_t port_;
     std::size_t content_max_;
     std::map<Address, NodeId> node_at_;
     std::vector<std::uint8_t> outgoing_; // a datagram

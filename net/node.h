@@ -29,7 +29,7 @@ struct NodeOptions {
     int multicast_ttl = 1;
     std::uint16_t port = 4379; // data and membership; the token's unicast uses token_port
     std::uint16_t token_port = 4380;
-    std::uint16_t direct_port = 4381; // of a DirectPort, if the application opens one
+    std::uint16_t direct_port = 4382; // of a DirectPort, if the application opens one
     std::size_t mtu = 0;              // 0: ask the kernel
     bool offload = true; // let the kernel cut and join packets (UDP GSO and GRO) where it can
     std::filesystem::path key_file; // empty: no sealing, only addresses of the nodes file are heard

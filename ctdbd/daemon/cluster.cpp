@@ -63,13 +63,13 @@ base::Duration notice_period_of(const totem::Settings& settings, std::size_t nod
 
 statedb::RecordSettings settings_of_records(const ClusterSettings& settings,
                                             totem::ProcessorId self,
-                                            const net::DirectPort& direct) {
+                                            const net::DirectPort* direct) {
     return {.self = self,
             .freeze_after = freeze_after,
             .notice_period =
                 notice_period_of(settings.node.settings, settings.node.addresses.size()),
-            .direct = settings.direct_moves,
-            .direct_bytes_max = direct.content_max()};
+            .direct = direct != nullptr,
+            .direct_bytes_max = direct != nullptr ? direct->content_max() : 0};
 }
 
 } // namespace
@@ -80,7 +80,7 @@ struct Cluster::State {
     ClusterWorld& world;
     std::filesystem::path votes;
     net::Node node;
-    net::DirectPort direct;
+    std::unique_ptr<net::DirectPort> direct; // none: every record moves in the order
     totem::Settings ring_settings;
     statedb::RecordSettings record_settings;
     statedb::Locks locks;
@@ -108,15 +108,19 @@ struct Cluster::State {
           ClusterSettings settings,
           ClusterWorld& daemon)
         : loop(context), disk(disk_thread), world(daemon), votes(settings.votes),
-          node(settings.node), direct(settings.node, node.self()),
+          node(settings.node),
+          direct(settings.direct_moves
+                     ? std::make_unique<net::DirectPort>(settings.node, node.self())
+                     : nullptr),
           ring_settings(settings.node.settings),
-          record_settings(settings_of_records(settings, node.self(), direct)), locks(node.self()),
-          databases(node.self()), records(record_settings), post(node.self().node),
+          record_settings(settings_of_records(settings, node.self(), direct.get())),
+          locks(node.self()), databases(node.self()), records(record_settings),
+          post(node.self().node),
           nodes(with_self(settings.nodes)), services{&locks, &databases, &records, &post, &nodes},
           stored(settings.history),
           host(with_self(host_settings(settings)), settings.history, services),
-          events(context, dup(node.event_fd())), direct_events(context, dup(direct.fd())),
-          deadline_timer(context), leave_timer(context) {}
+          events(context, dup(node.event_fd())), direct_events(context), deadline_timer(context),
+          leave_timer(context) {}
 
     statedb::HostSettings with_self(statedb::HostSettings settings) const {
         settings.self = node.self();
@@ -191,7 +195,7 @@ void Cluster::State::watch_direct() {
 
 // All that are there, or we would not be told of the rest; but others get their turn in between.
 void Cluster::State::read_direct() {
-    const bool more = direct.receive([this](totem::ProcessorId from, const Bytes& message) {
+    const bool more = direct->receive([this](totem::ProcessorId from, const Bytes& message) {
         records.arrived(from, message, host.outbox(monotonic_now()));
         settle();
     });
@@ -209,7 +213,7 @@ void Cluster::State::settle() {
     }
     settling = false;
     for (const statedb::DirectMessage& message : records.take_messages())
-        direct.send(message.to.node, message.content);
+        direct->send(message.to.node, message.content);
     store_history();
     submit_what_waits();
     go_on_leaving();
@@ -348,7 +352,10 @@ void Cluster::start() {
         net::durable_write(state_->votes, statedb::encode(state_->stored).span());
     state_->node.start(statedb::hint_of(state_->stored));
     state_->watch_events();
-    state_->watch_direct();
+    if (state_->direct) {
+        state_->direct_events.assign(dup(state_->direct->fd()));
+        state_->watch_direct();
+    }
     state_->settle();
 }
 
@@ -393,6 +400,7 @@ void Cluster::set_addresses(const std::map<totem::NodeId, std::string>& addresse
         s.records.allow_for(period);
     }
     s.node.set_addresses(addresses);
+    if (s.direct) s.direct->set_addresses(addresses);
 }
 
 void Cluster::permit(bool may) {

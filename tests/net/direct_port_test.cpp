@@ -114,6 +114,30 @@ TEST_CASE("without a key, only a direct datagram from its sender's address is he
     CHECK(heard_by(second).empty());
 }
 
+TEST_CASE("who comes later is heard, and who was removed is not any more") {
+    NodeOptions alone = options_of(1);
+    alone.addresses.erase(2);
+    DirectPort first(alone, one), second(options_of(2), two);
+    const auto nothing_passes = [&] {
+        first.send(2, Bytes::copy_of(std::string_view("unsent")));
+        second.send(1, Bytes::copy_of(std::string_view("unheard")));
+        REQUIRE(becomes_readable(first.fd()));
+        CHECK(heard_by(first).empty());
+        CHECK(heard_by(second).empty());
+    };
+    nothing_passes();
+    first.set_addresses(options_of(1).addresses);
+    first.send(2, Bytes::copy_of(std::string_view("a")));
+    second.send(1, Bytes::copy_of(std::string_view("b")));
+    REQUIRE(becomes_readable(second.fd()));
+    CHECK(heard_by(second) == Heard{{one, "a"}});
+    REQUIRE(becomes_readable(first.fd()));
+    CHECK(heard_by(first) == Heard{{two, "b"}});
+    first.set_addresses(alone.addresses);
+    nothing_passes();
+    CHECK_THROWS(first.set_addresses({{2, loopback_address(2)}})); // without ourselves
+}
+
 TEST_CASE("with a key, what was sealed for the ring opens nothing here") {
     const Scratch scratch;
     const auto key_file = key_in(scratch);
