@@ -133,7 +133,7 @@ int run(bool interactive) {
     daemon::Setup setup = daemon::read_configuration();
     setup.pnn = daemon::find_own_line(setup);
     daemon::Logging logging(setup.conf.logging.location, setup.conf.logging.level,
-                            host_name(setup.paths));
+                            host_name(setup.paths), setup.totem.levels);
     if (!interactive) go_to_background(setup.paths.test_mode);
     base::observe_failed_checks([](const char* sentence) { spdlog::critical("{}", sentence); });
     try {

@@ -1,8 +1,7 @@
 #include "net/direct_port.h"
 
 #include "net/clock.h"
-
-#include <spdlog/spdlog.h>
+#include "net/logs.h"
 
 #include <algorithm>
 #include <sys/socket.h>
@@ -21,7 +20,7 @@ Descriptor opened(const SocketPlan& plan, std::uint16_t port) {
     std::vector<std::string> warnings;
     Descriptor socket = open_unicast(plan, port, warnings);
     for (const std::string& warning : warnings)
-        spdlog::debug("{}", warning); // what does not fit is repeated or comes by the ring
+        logs::ring().debug("{}", warning); // what does not fit is repeated or comes by the ring
     return socket;
 }
 

@@ -1,7 +1,8 @@
 #include "net/driver.h"
 
+#include "net/logs.h"
+
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <cerrno>
 #include <cstring>
@@ -22,9 +23,10 @@ enum ReadyBit : std::uint32_t { orders_ready = 1, data_ready = 2, token_ready = 
 
 std::vector<Key> read_keys(const NodeOptions& options) {
     if (!options.key_file.empty()) return read_key_file(options.key_file).keys;
-    spdlog::warn("no key file: packets are neither secret nor authentic, and whoever can send from "
-                 "the address of a node can break this cluster. Make a key with `totem-keygen`, "
-                 "copy it to every node and name it in totem.conf");
+    logs::ring().warn(
+        "no key file: packets are neither secret nor authentic, and whoever can send from "
+        "the address of a node can break this cluster. Make a key with `totem-keygen`, "
+        "copy it to every node and name it in totem.conf");
     return {};
 }
 
@@ -66,9 +68,10 @@ SealContext named(SealContext context, ProcessorId self) {
 
 void lock_memory() {
     if (::mlockall(MCL_CURRENT | MCL_FUTURE) != 0)
-        spdlog::warn("memory cannot be locked ({}); the ring may stall while the machine swaps. "
-                     "Allow CAP_IPC_LOCK or raise the limit of locked memory",
-                     std::strerror(errno));
+        logs::ring().warn(
+            "memory cannot be locked ({}); the ring may stall while the machine swaps. "
+            "Allow CAP_IPC_LOCK or raise the limit of locked memory",
+            std::strerror(errno));
 }
 
 void become_real_time() {
@@ -76,9 +79,10 @@ void become_real_time() {
     priority.sched_priority = ::sched_get_priority_min(SCHED_RR);
     const int error = ::pthread_setschedparam(::pthread_self(), SCHED_RR, &priority);
     if (error != 0)
-        spdlog::warn("the ring cannot run with real-time priority ({}); it may stall under load. "
-                     "Allow CAP_SYS_NICE",
-                     std::strerror(error));
+        logs::ring().warn(
+            "the ring cannot run with real-time priority ({}); it may stall under load. "
+            "Allow CAP_SYS_NICE",
+            std::strerror(error));
 }
 
 } // namespace
@@ -103,9 +107,9 @@ Driver::Driver(const NodeOptions& options, Bridge& bridge)
               record_stored_.store(true, std::memory_order_release);
               bridge_.wake_ring();
           },
-          [](const std::string& why) { spdlog::error("{}; trying again", why); }) {
+          [](const std::string& why) { logs::ring().error("{}; trying again", why); }) {
     for (const std::string& warning : sockets_.warnings)
-        spdlog::warn("{}", warning);
+        logs::ring().warn("{}", warning);
     if (options_.real_time) lock_memory();
     report_.self = identity_.self;
     report_.sealed = !seal_context_.keys.empty();
@@ -149,7 +153,7 @@ void Driver::turn(bool sleeping) {
     trace_.flush();
     make_report(); // before the application hears of a new ring
     bridge_.publish();
-    narrated_ = spdlog::should_log(spdlog::level::trace);
+    narrated_ = logs::ring().should_log(spdlog::level::trace);
     looked_ = now_;
     if (!ended_) waiter_.wake_at(processor_.deadline());
 }
@@ -176,8 +180,8 @@ void Driver::absorb_stall() {
     const Duration token_loss = options_.settings.token_loss_for(processor_.members().size());
     if (!deadline || now_ - *deadline <= token_loss / 2) return;
     const Duration gap = now_ - looked_;
-    spdlog::warn("the ring was not scheduled for {} ms",
-                 std::chrono::duration_cast<std::chrono::milliseconds>(gap).count());
+    logs::ring().warn("the ring was not scheduled for {} ms",
+                      std::chrono::duration_cast<std::chrono::milliseconds>(gap).count());
     drop_membership_ = gap > token_loss;
     read_packets(packets_after_stall);
     drop_membership_ = false;

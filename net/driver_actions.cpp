@@ -2,8 +2,7 @@
 // one system call at the latest when something else must follow them.
 #include "base/match.h"
 #include "net/driver.h"
-
-#include <spdlog/spdlog.h>
+#include "net/logs.h"
 
 namespace net {
 
@@ -14,7 +13,7 @@ void Driver::step(const membership::Event& event) {
 
 void Driver::absorb(const membership::Event& event) {
     if (ended_) return;
-    if (narrated_) spdlog::trace("{} <- {}", describe_fully(identity_.self), describe(event));
+    if (narrated_) logs::ring().trace("{} <- {}", describe_fully(identity_.self), describe(event));
     processor_.step(now_, event, actions_);
     perform();
 }
@@ -22,7 +21,8 @@ void Driver::absorb(const membership::Event& event) {
 void Driver::perform() {
     for (membership::Action& action : actions_) {
         if (ended_) break;
-        if (narrated_) spdlog::trace("{} -> {}", describe_fully(identity_.self), describe(action));
+        if (narrated_)
+            logs::ring().trace("{} -> {}", describe_fully(identity_.self), describe(action));
         perform(action);
     }
     actions_.clear();
@@ -88,7 +88,7 @@ void Driver::flush_multicasts() {
 
 void Driver::configured(Configuration configuration) {
     trace_.configured(now_, configuration);
-    spdlog::info("{}", describe(configuration));
+    logs::ring().info("{}", describe(configuration));
     bridge_.push(std::move(configuration));
     reported_at_ = {}; // worth a fresh report
 }

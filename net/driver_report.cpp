@@ -1,8 +1,7 @@
 // What operators want to know of the driver: a report that other threads may read at any time, and
 // a warning when the network does not take our packets, or we do not take those of others.
 #include "net/driver.h"
-
-#include <spdlog/spdlog.h>
+#include "net/logs.h"
 
 #include <cerrno>
 #include <cstring>
@@ -71,9 +70,9 @@ void Driver::complain_of_losses() {
     const std::uint64_t lost = data.lost + token.lost;
     if (lost == lost_reported_ || now_ - loss_reported_at_ < complaint_interval) return;
     const int error = data.last_error != 0 ? data.last_error : token.last_error;
-    spdlog::warn("the network did not take {} of our packets: {}{}", lost - lost_reported_,
-                 std::strerror(error),
-                 error == EMSGSIZE ? "; the path's MTU is smaller than ours: set `mtu`" : "");
+    logs::ring().warn("the network did not take {} of our packets: {}{}", lost - lost_reported_,
+                      std::strerror(error),
+                      error == EMSGSIZE ? "; the path's MTU is smaller than ours: set `mtu`" : "");
     lost_reported_ = lost;
     loss_reported_at_ = now_;
 }
@@ -84,8 +83,8 @@ void Driver::complain_of_refusals() {
         const auto kind = static_cast<std::size_t>(refusal);
         const std::uint64_t count = opener_.refusals()[kind] - refusals_reported_[kind];
         if (count == 0) continue;
-        spdlog::warn("{} packets refused, the last of them from {}: {}", count,
-                     refused_from_[kind].address().to_string(), why);
+        logs::ring().warn("{} packets refused, the last of them from {}: {}", count,
+                          refused_from_[kind].address().to_string(), why);
         refusals_reported_at_ = now_;
     }
     refusals_reported_ = opener_.refusals();

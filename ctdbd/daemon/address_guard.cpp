@@ -1,10 +1,10 @@
 #include "ctdbd/daemon/address_guard.h"
 
 #include "ctdbd/daemon/tcp_reset.h"
+#include "net/logs.h"
 
 #include <boost/asio/buffer.hpp>
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <cerrno>
 #include <csignal>
@@ -182,7 +182,7 @@ void AddressGuard::launch() {
                           .extra_descriptor = ends[1],
                           .environment = {}};
     const auto gone = [this](int) {
-        spdlog::error("the guard of the public addresses is gone: starting another one");
+        logs::addresses().error("the guard of the public addresses is gone: starting another one");
         restart_timer_.expires_after(restart_pause);
         restart_timer_.async_wait([this, alive = alive_](const boost::system::error_code& error) {
             if (!error && *alive) launch();

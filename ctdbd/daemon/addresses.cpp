@@ -1,9 +1,9 @@
 #include "ctdbd/daemon/addresses.h"
 
 #include "ctdbd/daemon/daemon.h"
+#include "net/logs.h"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <utility>
@@ -34,7 +34,7 @@ Addresses::Addresses(boost::asio::io_context& loop, Daemon& daemon)
 void Addresses::begin() {
     if (daemon_.setup.paths.test_mode) return; // nothing is ever on an interface
     guard_.emplace(loop_, daemon_.cluster.notice_period(), [this] {
-        spdlog::error("this daemon stood still: its public addresses were taken off");
+        logs::addresses().error("this daemon stood still: its public addresses were taken off");
         suspend_all();
         ask_for_takeover_run();
     });
@@ -113,7 +113,7 @@ void Addresses::take(const protocol::PublicIp& ip, Done done) {
 
 // The guard hears of it first: the script may have put it on the interface when we die.
 void Addresses::run_take(PublicAddress& address, const std::string& iface, Done done) {
-    spdlog::info("taking {} on {}", address.ip.to_string(), iface);
+    logs::addresses().info("taking {} on {}", address.ip.to_string(), iface);
     address.busy = true;
     address.suspended = false;
     address.iface = iface;
@@ -152,7 +152,7 @@ void Addresses::taken(const protocol::IpAddress& ip,
 
 void Addresses::run_update(PublicAddress& address, const std::string& iface, Done done) {
     const std::string old = *address.iface;
-    spdlog::info("{} moves from {} to {}", address.ip.to_string(), old, iface);
+    logs::addresses().info("{} moves from {} to {}", address.ip.to_string(), old, iface);
     address.busy = true;
     tell_guard();
     daemon_.lifecycle.run("updateip", old + " " + arguments_of(address, iface),
@@ -192,7 +192,7 @@ void Addresses::release(const protocol::PublicIp& ip, Done done) {
 
 // The script has ended the connections by the time at which clients are told.
 void Addresses::run_release(PublicAddress& address, std::uint32_t holder, Done done) {
-    spdlog::info("releasing {} from {}", address.ip.to_string(), *address.iface);
+    logs::addresses().info("releasing {} from {}", address.ip.to_string(), *address.iface);
     address.busy = true;
     tell_guard();
     announcer_.forget(address.ip);
@@ -201,7 +201,8 @@ void Addresses::run_release(PublicAddress& address, std::uint32_t holder, Done d
                               PublicAddress& released = *table_.find(ip);
                               released.busy = false;
                               if (is_on_interface(ip)) {
-                                  spdlog::error("{} is still on an interface", ip.to_string());
+                                  logs::addresses().error("{} is still on an interface",
+                                                          ip.to_string());
                                   tell_guard();
                                   done(false);
                                   return;
@@ -266,7 +267,8 @@ void Addresses::suspend_all() {
         if (address.held() && !address.suspended) held.push_back(ip);
     for (const auto& ip : held)
         suspend(*table_.find(ip));
-    if (!held.empty()) spdlog::warn("cut off: {} public addresses are suspended", held.size());
+    if (!held.empty())
+        logs::addresses().warn("cut off: {} public addresses are suspended", held.size());
     tell_guard();
 }
 
@@ -286,8 +288,9 @@ void Addresses::look_at_interfaces() {
         if (address.busy || address.suspended || !may_hold()) continue;
         const bool there = is_on_interface(ip);
         if (there == address.held()) continue;
-        spdlog::warn("{} is {}", ip.to_string(),
-                     there ? "on an interface, though it is not ours" : "on no interface any more");
+        logs::addresses().warn("{} is {}", ip.to_string(),
+                               there ? "on an interface, though it is not ours"
+                                     : "on no interface any more");
         address.suspended = !there;
         strange = true;
     }

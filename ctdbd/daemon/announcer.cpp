@@ -2,8 +2,7 @@
 
 #include "ctdbd/daemon/daemon.h"
 #include "ctdbd/daemon/raw_packets.h"
-
-#include <spdlog/spdlog.h>
+#include "net/logs.h"
 
 #include <chrono>
 
@@ -26,10 +25,10 @@ void Announcer::announce(const protocol::IpAddress& ip, const std::string& iface
 void Announcer::next_round(const protocol::IpAddress& ip) {
     Rounds& mine = *running_.at(ip);
     if (const std::string why = send_gratuitous_arp(ip, mine.iface); !why.empty())
-        spdlog::warn("cannot announce {} on {}: {}", ip.to_string(), mine.iface, why);
+        logs::addresses().warn("cannot announce {} on {}: {}", ip.to_string(), mine.iface, why);
     for (const protocol::Connection& connection : daemon_.connections.of(ip))
         if (const std::string why = send_tickle(connection); !why.empty())
-            spdlog::debug("cannot tickle a connection of {}: {}", ip.to_string(), why);
+            logs::addresses().debug("cannot tickle a connection of {}: {}", ip.to_string(), why);
     if (--mine.left == 0) {
         running_.erase(ip);
         return;

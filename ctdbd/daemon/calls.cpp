@@ -2,8 +2,7 @@
 
 #include "ctdbd/daemon/daemon.h"
 #include "ctdbd/protocol/records.h"
-
-#include <spdlog/spdlog.h>
+#include "net/logs.h"
 
 #include <chrono>
 #include <memory>
@@ -62,7 +61,8 @@ void Calls::asked(Client& client, const protocol::Header& header, const protocol
     const DatabaseEntry* const entry = daemon_.databases.find(call.db_id);
     if (entry == nullptr) {
         // The stock daemon says nothing and the client waits for ever.
-        spdlog::warn("client {} called unknown database 0x{:08x}", client.id(), call.db_id);
+        logs::databases().warn("client {} called unknown database 0x{:08x}", client.id(),
+                               call.db_id);
         client.send(encode_packet(daemon_.messenger.header(header.reqid),
                                   protocol::ReplyError{-1, "no such database"}));
         return;

@@ -1,10 +1,10 @@
 #include "ctdbd/daemon/chain_locks.h"
 
 #include "base/check.h"
+#include "net/logs.h"
 
 #include <boost/asio/buffer.hpp>
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -160,7 +160,7 @@ std::shared_ptr<ChainLocks::Helper> ChainLocks::launch(std::optional<Bytes> key)
         start_process(*helper);
         listen(helper);
     } catch (const std::system_error& error) {
-        spdlog::error("{}: cannot wait for a chain lock: {}", database_, error.what());
+        logs::databases().error("{}: cannot wait for a chain lock: {}", database_, error.what());
         helper_failed(helper);
     }
     return helper;
@@ -212,7 +212,7 @@ ChainLocks::Queues::iterator ChainLocks::queue_of(const Helper& helper) {
 void ChainLocks::helper_failed(const std::shared_ptr<Helper>& helper) {
     ++statistics_.num_failed;
     if (!helper->key && frozen()) {
-        spdlog::error("{}: the helper that held the frozen file is gone", database_);
+        logs::databases().error("{}: the helper that held the frozen file is gone", database_);
         unfreeze();
     }
     dismiss(*helper);
@@ -245,9 +245,10 @@ void ChainLocks::complain(const std::shared_ptr<Helper>& helper) {
         if (error || !*alive) return;
         const auto seconds = static_cast<long>(seconds_since(helper->since));
         const bool record = helper->key.has_value();
-        spdlog::warn("Unable to get {} lock on database {} for {} seconds{}",
-                     record ? "RECORD" : "DB", database_, seconds,
-                     record ? fmt::format(" (key {})", hex(*helper->key)) : std::string());
+        logs::databases().warn("Unable to get {} lock on database {} for {} seconds{}",
+                               record ? "RECORD" : "DB", database_, seconds,
+                               record ? fmt::format(" (key {})", hex(*helper->key))
+                                      : std::string());
         if (!settings_.debug_script.empty() && helper->child != nullptr) {
             const bool mutex = (file_.open_flags() & 0x1000) != 0;
             try {
@@ -258,7 +259,7 @@ void ChainLocks::complain(const std::shared_ptr<Helper>& helper) {
                                       .dies_with_us = true};
                 helper->debug_script = std::make_unique<Child>(loop_, command);
             } catch (const std::system_error& failure) {
-                spdlog::warn("{}", failure.what());
+                logs::databases().warn("{}", failure.what());
             }
         }
         complain(helper);

@@ -1,11 +1,12 @@
 #include "ctdbd/daemon/client.h"
 
+#include "net/logs.h"
+
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/container/static_vector.hpp>
-#include <spdlog/spdlog.h>
 
 #include <cerrno>
 #include <chrono>
@@ -83,7 +84,8 @@ void Client::handle_packets() {
         clients_->handler_->packet_arrived(*this, *packet);
     }
     if (clients_ == nullptr || !framer_.broken()) return;
-    spdlog::warn("client {} (pid {}) sent what is not a packet; it is disconnected", id_, pid_);
+    logs::clients().warn("client {} (pid {}) sent what is not a packet; it is disconnected", id_,
+                         pid_);
     clients_->remove(*this);
 }
 
@@ -98,8 +100,8 @@ void Client::send(Bytes packet) {
 void Client::send_message(Bytes packet) {
     if (clients_ == nullptr) return;
     if (queue_.size() > clients_->messages_max_ || queue_bytes_ > unread_messages_max) {
-        spdlog::error("client {} (pid {}) does not read its messages; it is disconnected", id_,
-                      pid_);
+        logs::clients().error("client {} (pid {}) does not read its messages; it is disconnected",
+                              id_, pid_);
         close();
         return;
     }
@@ -167,7 +169,7 @@ void Clients::accept() {
         if (error == boost::asio::error::operation_aborted) return;
         if (error) {
             // Most likely out of descriptors: those who wait in the backlog are served later.
-            spdlog::error("cannot accept a client: {}", error.message());
+            logs::clients().error("cannot accept a client: {}", error.message());
             retry_.expires_after(std::chrono::milliseconds(100));
             retry_.async_wait([this](const error_code& cancelled) {
                 if (!cancelled) accept();

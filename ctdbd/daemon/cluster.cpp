@@ -4,10 +4,10 @@
 #include "ctdbd/daemon/post.h"
 #include "net/direct_port.h"
 #include "net/file.h"
+#include "net/logs.h"
 
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
-#include <spdlog/spdlog.h>
 
 #include <array>
 #include <chrono>
@@ -219,7 +219,7 @@ void Cluster::State::settle() {
     go_on_leaving();
     look_at_view();
     set_deadline();
-    if (const auto alarm = host.take_alarm()) spdlog::error("{}", *alarm);
+    if (const auto alarm = host.take_alarm()) logs::cluster().error("{}", *alarm);
 }
 
 // The databases first: a record may be in one that was attached by the same delivery.

@@ -1,11 +1,12 @@
 #include "ctdbd/daemon/cluster_lock.h"
 
+#include "net/logs.h"
+
 #include <boost/algorithm/string/classification.hpp>
 #include <boost/algorithm/string/split.hpp>
 #include <boost/algorithm/string/trim.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
-#include <spdlog/spdlog.h>
 
 #include <csignal>
 #include <fcntl.h>
@@ -61,7 +62,7 @@ void ClusterLock::take(std::chrono::seconds limit, Answered answered) {
                                                          .output_descriptor = ends[1],
                                                          .dies_with_us = true});
     } catch (const std::system_error& error) {
-        spdlog::error("cluster lock: {}", error.what());
+        logs::cluster().error("cluster lock: {}", error.what());
     }
     close(ends[1]);
     read(); // also of a helper that is not there: its end of the pipe is closed

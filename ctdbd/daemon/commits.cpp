@@ -2,9 +2,9 @@
 
 #include "ctdbd/daemon/daemon.h"
 #include "ctdbd/protocol/records.h"
+#include "net/logs.h"
 
 #include <boost/asio/steady_timer.hpp>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <utility>
@@ -75,7 +75,8 @@ void Commits::committed(std::uint64_t ticket) {
 void Commits::refused(std::uint64_t ticket, const std::string& why) {
     const auto running = running_.extract(ticket);
     if (!running) return;
-    spdlog::warn("a commit on database 0x{:08x} was refused: {}", running.mapped().db, why);
+    logs::databases().warn("a commit on database 0x{:08x} was refused: {}", running.mapped().db,
+                           why);
     auto timer = std::make_shared<boost::asio::steady_timer>(loop_, refusal_delay);
     timer->async_wait([timer, why, reply = std::move(running.mapped().reply)](auto) {
         reply(daemon::refused(why));

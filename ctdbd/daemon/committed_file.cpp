@@ -2,9 +2,9 @@
 
 #include "base/check.h"
 #include "base/match.h"
+#include "net/logs.h"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <mutex>
@@ -117,9 +117,10 @@ CommittedFile::CommittedFile(DiskThread& disk,
     });
     const auto version = disk_->versions->version_of(disk_->digest.value());
     if (!version && !opened_content_.empty())
-        spdlog::warn("{} was written by another program than this one: it counts as older than "
-                     "what any other node has",
-                     file.path().string());
+        logs::databases().warn(
+            "{} was written by another program than this one: it counts as older than "
+            "what any other node has",
+            file.path().string());
     opened_version_ = version.value_or(Version{});
     disk_->label = {.version = opened_version_, .digest = disk_->digest.value()};
 }

@@ -2,9 +2,9 @@
 
 #include "ctdbd/daemon/daemon.h"
 #include "ctdbd/protocol/opcodes.h"
+#include "net/logs.h"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <array>
 #include <utility>
@@ -83,8 +83,9 @@ void ControlDesk::carry_out(const ControlCall& call) {
     const protocol::OpcodeFacts* const facts = protocol::facts_of(opcode);
     const ControlFunction function = control_function(opcode);
     if (facts == nullptr || facts->state == protocol::OpcodeState::dead || function == nullptr) {
-        spdlog::warn("control {} ({}) from client {} is not implemented",
-                     static_cast<std::uint32_t>(opcode), protocol::name_of(opcode), call.client);
+        logs::clients().warn("control {} ({}) from client {} is not implemented",
+                             static_cast<std::uint32_t>(opcode), protocol::name_of(opcode),
+                             call.client);
         call.reply(refused(fmt::format("{} is not implemented", protocol::name_of(opcode))));
     } else if (!facts->accepts(call.control.data.size())) {
         call.reply(refused(fmt::format("{} with {} bytes of data is malformed", facts->name,

@@ -2,10 +2,10 @@
 // (ctdb-wire.md 3.3.8; ctdb-behaviour.md 6.5 to 6.9).
 #include "ctdbd/daemon/daemon.h"
 #include "ctdbd/daemon/raw_packets.h"
+#include "net/logs.h"
 
 #include <boost/algorithm/string/split.hpp>
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <array>
 
@@ -89,7 +89,7 @@ ControlOutcome reload_public_ips(const ControlCall& call) {
     try {
         addresses(call).reload();
     } catch (const config::ConfigError& error) {
-        spdlog::error("{}", error.what());
+        logs::addresses().error("{}", error.what());
         return refused(error.what());
     }
     return ReplyControl::done();
@@ -112,7 +112,8 @@ ControlOutcome set_iface_link_state(const ControlCall& call) {
     if (!table.set_link(iface->name, iface->link_state == 1))
         return refused(fmt::format("no public address is on \"{}\"", iface->name));
     if (table.ifaces() != before) {
-        spdlog::warn("interface {} is {}", iface->name, iface->link_state == 1 ? "up" : "down");
+        logs::addresses().warn("interface {} is {}", iface->name,
+                               iface->link_state == 1 ? "up" : "down");
         addresses(call).ask_for_takeover_run();
     }
     return ReplyControl::done();

@@ -1,7 +1,6 @@
 // Controls about nodes: who we are, who is there, in which state (ctdb-wire.md 3.3.1, 3.3.8).
 #include "ctdbd/daemon/daemon.h"
-
-#include <spdlog/spdlog.h>
+#include "net/logs.h"
 
 #include <array>
 #include <unistd.h>
@@ -40,7 +39,7 @@ ControlOutcome get_nodes_file(const ControlCall& call) {
         const auto lines = config::load_node_lines(call.daemon.setup.paths.nodes);
         return ReplyControl::done(protocol::encode(config::node_map_of(lines)));
     } catch (const config::ConfigError& error) {
-        spdlog::error("{}", error.what());
+        logs::cluster().error("{}", error.what());
         return refused(error.what());
     }
 }

@@ -2,6 +2,7 @@
 
 #include "base/match.h"
 #include "ctdbd/protocol/hash.h"
+#include "net/logs.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -195,7 +196,7 @@ void Daemon::view_changed(const ClusterView& before, const ClusterView& now) {
         for (const auto member : now.members)
             pnns.insert(pnn_of(member));
         nodes.connected(pnns);
-        spdlog::info("ring {}: nodes {}", now.ring, fmt::join(pnns, ","));
+        logs::cluster().info("ring {}: nodes {}", now.ring, fmt::join(pnns, ","));
         for (const auto member : before.members)
             if (!std::binary_search(now.members.begin(), now.members.end(), member)) {
                 controls.node_gone(pnn_of(member));
@@ -207,7 +208,8 @@ void Daemon::view_changed(const ClusterView& before, const ClusterView& now) {
     }
     if (before.phase != now.phase) {
         if (now.phase == statedb::HostPhase::no_quorum) addresses.stopped_serving();
-        spdlog::info("component {}: {} ({})", now.epoch, statedb::describe(now.phase), now.quorum);
+        logs::cluster().info("component {}: {} ({})", now.epoch, statedb::describe(now.phase),
+                             now.quorum);
     }
     look_at_recovery_mode();
     lock_keeper.look();
@@ -286,8 +288,8 @@ void Daemon::packet_arrived(Client& client, const protocol::Packet& packet) {
     using protocol::Operation;
     ++statistics.client_packets_recv;
     const auto malformed = [&](const protocol::DecodeError& error) {
-        spdlog::warn("client {} (pid {}): malformed {}: {}", client.id(), client.pid(),
-                     protocol::name_of(packet.header.operation), error);
+        logs::clients().warn("client {} (pid {}): malformed {}: {}", client.id(), client.pid(),
+                             protocol::name_of(packet.header.operation), error);
     };
     switch (packet.header.operation) {
     case Operation::req_call:
@@ -321,9 +323,9 @@ void Daemon::packet_arrived(Client& client, const protocol::Packet& packet) {
     default:
         break;
     }
-    spdlog::warn("client {} (pid {}) sent {} ({}), which clients do not send", client.id(),
-                 client.pid(), protocol::name_of(packet.header.operation),
-                 static_cast<std::uint32_t>(packet.header.operation));
+    logs::clients().warn("client {} (pid {}) sent {} ({}), which clients do not send", client.id(),
+                         client.pid(), protocol::name_of(packet.header.operation),
+                         static_cast<std::uint32_t>(packet.header.operation));
 }
 
 // ctdb-behaviour.md 1.13. A commit that is on its way is decided by the cluster as any other; its

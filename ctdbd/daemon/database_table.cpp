@@ -1,9 +1,9 @@
 #include "ctdbd/daemon/database_table.h"
 
 #include "ctdbd/protocol/hash.h"
+#include "net/logs.h"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <utility>
@@ -74,11 +74,12 @@ void DatabaseTable::open_persistent(statedb::Databases& service) {
             throw;
         }
         if (const std::string why = sickness(entries_.at(id)); !why.empty())
-            spdlog::error("persistent database {} is unhealthy until it is restored or wiped: {}",
-                          name, why);
+            logs::databases().error(
+                "persistent database {} is unhealthy until it is restored or wiped: {}", name, why);
         CommittedFile& opened = *entries_.at(id).committed;
-        spdlog::info("Attached to database '{}' with version {}.{}", opened.path().string(),
-                     opened.version().epoch, opened.version().index);
+        logs::databases().info("Attached to database '{}' with version {}.{}",
+                               opened.path().string(), opened.version().epoch,
+                               opened.version().index);
         service.loaded(id, name, DatabaseKind::is_persistent, opened.version(),
                        opened.take_content());
     }
@@ -99,8 +100,8 @@ void DatabaseTable::open(DatabaseId id, const std::string& name, DatabaseKind ki
             disk_, std::move(tdb), version,
             [this, id](statedb::Version durable) { durable_(id, durable); });
     }
-    spdlog::info("Attached to database '{}' (id 0x{:08x}, {})", entry.path.string(), id,
-                 statedb::describe(kind));
+    logs::databases().info("Attached to database '{}' (id 0x{:08x}, {})", entry.path.string(), id,
+                           statedb::describe(kind));
     entries_.emplace(id, std::move(entry));
 }
 
@@ -112,7 +113,7 @@ void DatabaseTable::close(DatabaseId id) {
 void DatabaseTable::set_healthy(const DatabaseEntry& entry) {
     if (sickness(entry).empty()) return;
     health_.clear(entry.name);
-    spdlog::info("database {} is healthy again", entry.name);
+    logs::databases().info("database {} is healthy again", entry.name);
 }
 
 DatabaseEntry* DatabaseTable::find(DatabaseId id) {

@@ -1,9 +1,10 @@
 #include "ctdbd/daemon/event_daemon.h"
 
+#include "net/logs.h"
+
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <cerrno>
 #include <csignal>
@@ -38,7 +39,7 @@ void end_orphan(const std::filesystem::path& pid_file) {
         words.push_back(word);
     const bool is_eventd = words.size() >= 3 && words[0].ends_with("eventd") && words[1] == "-P";
     if (!is_eventd || kill(static_cast<pid_t>(std::atoi(words[2].c_str())), 0) == 0) return;
-    spdlog::info("ending the event daemon (pid {}) of a daemon that is gone", pid);
+    logs::events().info("ending the event daemon (pid {}) of a daemon that is gone", pid);
     kill(pid, SIGTERM);
 }
 
@@ -156,8 +157,8 @@ void EventDaemon::died(const std::shared_ptr<Process>& process, const std::strin
         std::exchange(failed_, {})(fmt::format("{}: {}", settings_.program.string(), why));
         return;
     }
-    spdlog::log(failed_ ? spdlog::level::info : spdlog::level::err,
-                "the event daemon is gone ({}): starting another one", why);
+    logs::events().log(failed_ ? spdlog::level::info : spdlog::level::err,
+                       "the event daemon is gone ({}): starting another one", why);
     std::map<std::uint32_t, Done> lost;
     if (process->listening) {
         lost = std::exchange(answered_, {});
@@ -248,7 +249,7 @@ void EventDaemon::read(const std::shared_ptr<Process>& process) {
 void EventDaemon::arrived(const base::Bytes& packet) {
     const auto reply = eventd::decode_reply(packet);
     if (!reply) {
-        spdlog::error("the event daemon said something strange: {}", reply.error());
+        logs::events().error("the event daemon said something strange: {}", reply.error());
         return;
     }
     if (const auto asked = answered_.extract(reply->reqid)) asked.mapped()(reply->result);

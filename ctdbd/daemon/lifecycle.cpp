@@ -1,9 +1,9 @@
 #include "ctdbd/daemon/lifecycle.h"
 
 #include "ctdbd/daemon/daemon.h"
+#include "net/logs.h"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <array>
@@ -48,16 +48,16 @@ void Lifecycle::run(const std::string& event,
                     EventDaemon::Done done) {
     const bool serving = daemon_.recovery_mode() == protocol::RecoveryMode::normal;
     if (!serving && !allowed_in_recovery(event)) {
-        spdlog::info("event {} {}: not while this node recovers", event, arguments);
+        logs::events().info("event {} {}: not while this node recovers", event, arguments);
         done(EAGAIN);
         return;
     }
     const std::chrono::seconds limit(daemon_.tunables[config::Tunable::event_script_timeout]);
-    spdlog::debug("event {} {}", event, arguments);
+    logs::events().debug("event {} {}", event, arguments);
     events_.run(event, arguments, limit, [event, arguments, done = std::move(done)](int result) {
         if (result != 0 && result != ECANCELED)
-            spdlog::error("event {} {}: {}", event, arguments,
-                          result == ENOEXEC ? "a script failed" : std::strerror(result));
+            logs::events().error("event {} {}: {}", event, arguments,
+                                 result == ENOEXEC ? "a script failed" : std::strerror(result));
         done(result);
     });
 }
@@ -73,7 +73,7 @@ void Lifecycle::notify(const std::string& word) {
         *place = std::make_unique<Child>(loop_, command,
                                          [this, place](int) { notifications_.erase(place); });
     } catch (const std::system_error& error) {
-        spdlog::warn("{} {}: {}", script.string(), word, error.what());
+        logs::events().warn("{} {}: {}", script.string(), word, error.what());
     }
 }
 
@@ -139,7 +139,7 @@ void Lifecycle::run_recovery_events() {
 void Lifecycle::recovery_events_ended(const char* event, int result) {
     recovery_events_run_ = false;
     if (result != 0) {
-        spdlog::warn("the event {} failed and is tried again", event);
+        logs::events().warn("the event {} failed and is tried again", event);
         generation_is_new_ = true;
         again_after(recovery_pause, [this] {
             run_recovery_events();

@@ -1,8 +1,7 @@
 #include "ctdbd/daemon/lock_keeper.h"
 
 #include "ctdbd/daemon/daemon.h"
-
-#include <spdlog/spdlog.h>
+#include "net/logs.h"
 
 #include <utility>
 
@@ -22,7 +21,7 @@ LockKeeper::LockKeeper(boost::asio::io_context& loop, Daemon& daemon)
     const std::string& lock = daemon.setup.conf.cluster.lock;
     if (lock.empty()) return;
     lock_.emplace(loop, lock_command(lock, daemon.setup.paths.cluster_mutex_helper), [this] {
-        spdlog::error("the cluster lock is lost");
+        logs::cluster().error("the cluster lock is lost");
         if (witness_) lost_beside_witness();
         look();
     });
@@ -76,7 +75,7 @@ void LockKeeper::look() {
 void LockKeeper::let_go() {
     was_held_ = false;
     timer_.cancel();
-    if (lock_->held()) spdlog::info("letting go of the cluster lock");
+    if (lock_->held()) logs::cluster().info("letting go of the cluster lock");
     if (witness_) witness_->give_up();
     lock_->release();
     daemon_.cluster.permit(false);
@@ -117,10 +116,10 @@ void LockKeeper::take() {
 
 void LockKeeper::answered(LockAnswer answer, std::chrono::duration<double> took) {
     const std::chrono::milliseconds slow(daemon_.tunables[config::Tunable::rec_lock_latency_ms]);
-    if (took > slow) spdlog::warn("the cluster lock took {:.3f} s to answer", took.count());
+    if (took > slow) logs::cluster().warn("the cluster lock took {:.3f} s to answer", took.count());
     switch (answer) {
     case LockAnswer::held:
-        spdlog::info("the cluster lock is ours");
+        logs::cluster().info("the cluster lock is ours");
         was_held_ = true;
         consult();
         return;
@@ -129,20 +128,20 @@ void LockKeeper::answered(LockAnswer answer, std::chrono::duration<double> took)
             daemon_.give_up(1, "the cluster lock was lost to somebody else");
             return;
         }
-        spdlog::warn("somebody else has the cluster lock: this component may not serve");
+        logs::cluster().warn("somebody else has the cluster lock: this component may not serve");
         break;
     case LockAnswer::timeout:
-        spdlog::error("the cluster lock helper does not answer");
+        logs::cluster().error("the cluster lock helper does not answer");
         break;
     case LockAnswer::error:
-        spdlog::error("the cluster lock helper failed");
+        logs::cluster().error("the cluster lock helper failed");
         break;
     }
     again();
 }
 
 void LockKeeper::witness_failed() {
-    spdlog::error("the witness of the cluster lock fails: nothing may form without it");
+    logs::cluster().error("the witness of the cluster lock fails: nothing may form without it");
     again();
 }
 

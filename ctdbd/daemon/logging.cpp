@@ -1,10 +1,10 @@
 #include "ctdbd/daemon/logging.h"
 
 #include "base/check.h"
+#include "ctdbd/daemon/syslog_sinks.h"
 
 #include <fmt/format.h>
 #include <spdlog/sinks/base_sink.h>
-#include <spdlog/sinks/syslog_sink.h>
 #include <spdlog/spdlog.h>
 
 #include <cerrno>
@@ -12,7 +12,6 @@
 #include <fcntl.h>
 #include <mutex>
 #include <stdexcept>
-#include <syslog.h>
 #include <unistd.h>
 #include <utility>
 
@@ -84,34 +83,52 @@ spdlog::level::level_enum spdlog_level(DebugLevel level) {
     return spdlog::level::trace;
 }
 
-Logging::Logging(const std::string& location, DebugLevel level, const std::string& host)
-    : level_(level) {
+Logging::Logging(const std::string& location,
+                 DebugLevel level,
+                 const std::string& host,
+                 std::map<logs::Facility, DebugLevel> own)
+    : level_(level), own_(std::move(own)) {
+    const auto sink = sink_of(location, host);
+    const auto logger_called = [&](std::string name) {
+        auto logger = std::make_shared<spdlog::logger>(std::move(name), sink);
+        logger->set_pattern(fmt::format("%Y-%m-%dT%H:%M:%S.%f%z {} ctdbd[%P]: %v", host));
+        return logger;
+    };
+    spdlog::set_default_logger(logger_called("ctdbd"));
+    for (std::size_t i = 0; i < logs::facility_names.size(); ++i)
+        logs::redirect(static_cast<logs::Facility>(i),
+                       logger_called(std::string(logs::facility_names.at(i))));
+    set_level(level);
+    base::observe_failed_checks(log_broken_promise);
+}
+
+Logging::~Logging() {
+    for (std::size_t i = 0; i < logs::facility_names.size(); ++i)
+        logs::redirect(static_cast<logs::Facility>(i), nullptr);
+}
+
+std::shared_ptr<spdlog::sinks::sink> Logging::sink_of(const std::string& location,
+                                                      const std::string& host) {
     const std::size_t colon = location.find(':');
     const std::string backend = location.substr(0, colon);
     const std::string detail = colon == std::string::npos ? "" : location.substr(colon + 1);
-    std::shared_ptr<spdlog::sinks::sink> sink;
-    if (backend == "syslog") {
-        sink = std::make_shared<spdlog::sinks::syslog_sink_mt>("ctdbd", LOG_PID, LOG_DAEMON, false);
-    } else {
+    if (backend != "syslog") {
         file_ = std::make_shared<LogFile>(detail == "-" ? "" : detail);
-        sink = file_;
+        return file_;
     }
-    auto logger = std::make_shared<spdlog::logger>("ctdbd", sink);
-    logger->set_pattern(fmt::format("%Y-%m-%dT%H:%M:%S.%f%z {} ctdbd[%P]: %v", host));
-    spdlog::set_default_logger(std::move(logger));
-    spdlog::set_level(spdlog_level(level));
-    base::observe_failed_checks(log_broken_promise);
-    if (backend == "syslog" && !detail.empty())
-        spdlog::warn("[logging] -> location = {}: this program knows only plain syslog, which it "
-                     "uses",
-                     location);
+    if (const auto method = syslog_method_named(detail))
+        return std::make_shared<SyslogSocket>(*method, host);
+    return std::make_shared<Syslog>();
 }
-
-Logging::~Logging() = default;
 
 void Logging::set_level(DebugLevel level) {
     level_ = level;
-    spdlog::set_level(spdlog_level(level));
+    spdlog::default_logger()->set_level(spdlog_level(level));
+    for (std::size_t i = 0; i < logs::facility_names.size(); ++i) {
+        const auto facility = static_cast<logs::Facility>(i);
+        const auto own = own_.find(facility);
+        logs::of(facility).set_level(spdlog_level(own != own_.end() ? own->second : level));
+    }
 }
 
 void Logging::reopen() {

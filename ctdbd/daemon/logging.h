@@ -2,13 +2,15 @@
 // line format and levels, over spdlog, which the rest of the program logs with.
 //
 // CTDB has one level more than spdlog between warnings and debugging: NOTICE is spdlog's info, INFO
-// its debug, DEBUG its trace.
+// its debug, DEBUG its trace. What CTDB has not: each facility (net/logs.h) may have its own level.
 #pragma once
 
 #include "ctdbd/protocol/numbers.h"
+#include "net/logs.h"
 
 #include <spdlog/common.h>
 
+#include <map>
 #include <memory>
 #include <string>
 
@@ -24,7 +26,11 @@ class Logging {
 public:
     // `location` as in ctdb.conf. `host` is what lines carry as their host. Throws
     // std::runtime_error with a sentence for the operator.
-    Logging(const std::string& location, DebugLevel level, const std::string& host);
+    // The facilities of `own` have a level of their own, which set_level() leaves alone.
+    Logging(const std::string& location,
+            DebugLevel level,
+            const std::string& host,
+            std::map<logs::Facility, DebugLevel> own = {});
     ~Logging();
 
     Logging(const Logging&) = delete;
@@ -38,8 +44,12 @@ public:
     void reopen();
 
 private:
+    [[nodiscard]] std::shared_ptr<spdlog::sinks::sink> sink_of(const std::string& location,
+                                                               const std::string& host);
+
     std::shared_ptr<LogFile> file_; // null: not to a file
     DebugLevel level_;
+    std::map<logs::Facility, DebugLevel> own_;
 };
 
 } // namespace ctdbd::daemon

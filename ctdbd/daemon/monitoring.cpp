@@ -1,8 +1,7 @@
 #include "ctdbd/daemon/monitoring.h"
 
 #include "ctdbd/daemon/daemon.h"
-
-#include <spdlog/spdlog.h>
+#include "net/logs.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -58,8 +57,8 @@ void Monitoring::seen(int result) {
     const Health health = judge_.judge(result, daemon_.tunables[Tunable::monitor_timeout_count]);
     const bool healthy = health == Health::unknown ? was_healthy : health == Health::good;
     if (healthy != was_healthy) {
-        spdlog::warn(healthy ? "monitor event OK - node re-enabled"
-                             : "monitor event failed - disabling node");
+        logs::events().warn(healthy ? "monitor event OK - node re-enabled"
+                                    : "monitor event failed - disabling node");
         daemon_.life.set_healthy(healthy);
         daemon_.lifecycle.notify(healthy ? "healthy" : "unhealthy");
     }

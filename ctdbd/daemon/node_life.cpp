@@ -2,8 +2,7 @@
 
 #include "base/match.h"
 #include "ctdbd/daemon/daemon.h"
-
-#include <spdlog/spdlog.h>
+#include "net/logs.h"
 
 namespace ctdbd::daemon {
 
@@ -52,10 +51,10 @@ void NodeLife::recover() {
 
 void NodeLife::ban(std::chrono::seconds length) {
     if (daemon_.tunables[config::Tunable::enable_bans] == 0) {
-        spdlog::warn("Bans are disabled - ignoring ban of node {}", daemon_.nodes.self());
+        logs::cluster().warn("Bans are disabled - ignoring ban of node {}", daemon_.nodes.self());
         return;
     }
-    spdlog::error("Banning this node for {} seconds", length.count());
+    logs::cluster().error("Banning this node for {} seconds", length.count());
     ban_length_ = length;
     daemon_.cluster.ask([&](Nodes& nodes, Outbox& out) { nodes.ban(length, out); });
 }
@@ -72,11 +71,11 @@ protocol::BanState NodeLife::ban_state() const {
 // A client that never left its chain would go on with records that are somebody else's by now.
 void NodeLife::ban_expired() {
     if (daemon_.records.all_shut()) {
-        spdlog::warn("Ban expired");
+        logs::cluster().warn("Ban expired");
         end_ban();
         return;
     }
-    spdlog::error("Ban expired, but clients are still in some databases");
+    logs::cluster().error("Ban expired, but clients are still in some databases");
     ban(std::chrono::seconds(daemon_.tunables[config::Tunable::recovery_ban_period]));
 }
 
@@ -96,8 +95,8 @@ void NodeLife::changed(const statedb::NodeChanged& change) {
     daemon_.nodes.heard(pnn, change.now);
     const std::uint32_t now = daemon_.nodes.flags(pnn);
     if (before != now)
-        spdlog::info("node {}: {} -> {}", pnn, protocol::node_flags_text(before),
-                     protocol::node_flags_text(now));
+        logs::cluster().info("node {}: {} -> {}", pnn, protocol::node_flags_text(before),
+                             protocol::node_flags_text(now));
     if (pnn == daemon_.nodes.self()) own_flags_changed(before, now);
     daemon_.look_at_recovery_mode();
     if (before != now) daemon_.takeover.wanted();
@@ -107,8 +106,8 @@ void NodeLife::own_flags_changed(std::uint32_t before, std::uint32_t now) {
     const bool was_inactive = (before & node_flag::inactive) != 0;
     const bool inactive = (now & node_flag::inactive) != 0;
     if (was_inactive == inactive) return;
-    spdlog::warn(inactive ? "This node is inactive: clients are kept out of all databases"
-                          : "This node is active again");
+    logs::cluster().warn(inactive ? "This node is inactive: clients are kept out of all databases"
+                                  : "This node is active again");
     daemon_.records.set_inactive(inactive);
     daemon_.attaching.look_at_deferred();
     if (inactive) daemon_.addresses.stopped_serving();

@@ -1,10 +1,10 @@
 #include "ctdbd/daemon/nodes_file.h"
 
 #include "ctdbd/daemon/daemon.h"
+#include "net/logs.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <set>
@@ -107,12 +107,13 @@ void NodesFile::reload(ControlCall::Reply reply) {
         if (!why && !read[daemon_.nodes.self()].address)
             why = "it deletes this node: shut its daemon down first";
         if (why) {
-            spdlog::error("{} is not reloaded: {}", daemon_.setup.paths.nodes.string(), *why);
+            logs::cluster().error("{} is not reloaded: {}", daemon_.setup.paths.nodes.string(),
+                                  *why);
             return reply(refused(*why));
         }
         lines_ = std::move(read);
     } catch (const config::ConfigError& error) {
-        spdlog::error("{}", error.what());
+        logs::cluster().error("{}", error.what());
         return reply(refused(error.what()));
     }
     waiting_.push_back(std::move(reply));
@@ -129,11 +130,11 @@ void NodesFile::agreed(const statedb::ClusterStatus& status) {
         if (status.agreed == cluster_list(lines_).nodes) answer(ReplyControl::done());
         return;
     case ClusterObstacle::differs:
-        spdlog::info("nodes file: {}", sentence_about(status.obstacle));
+        logs::cluster().info("nodes file: {}", sentence_about(status.obstacle));
         return answer(ReplyControl::done());
     case ClusterObstacle::member_absent:
     case ClusterObstacle::too_many_new:
-        spdlog::error("nodes file: {}", sentence_about(status.obstacle));
+        logs::cluster().error("nodes file: {}", sentence_about(status.obstacle));
         return answer(refused(std::string(sentence_about(status.obstacle))));
     case ClusterObstacle::not_said:
         return;
@@ -164,7 +165,7 @@ void NodesFile::follow(const statedb::ClusterStatus& status) {
     NodeLines now = counting(lines_, agreed, counting_);
     if (now == counting_) return;
     counting_ = std::move(now);
-    spdlog::info("the nodes of the cluster are {} now", names_of(agreed));
+    logs::cluster().info("the nodes of the cluster are {} now", names_of(agreed));
     daemon_.nodes.set_lines(counting_);
     // A node that is new may be on the ring, and have said what it is, for a while.
     std::set<Pnn> connected = {daemon_.nodes.self()};

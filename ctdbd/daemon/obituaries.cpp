@@ -1,9 +1,9 @@
 #include "ctdbd/daemon/obituaries.h"
 
 #include "ctdbd/daemon/daemon.h"
+#include "net/logs.h"
 
 #include <boost/asio/buffer.hpp>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <utility>
@@ -25,8 +25,8 @@ void Obituaries::begin() {
     socket_.open(here.protocol(), error);
     if (!error) socket_.bind(here, error);
     if (error) {
-        spdlog::warn("{} port {}: {}; of deaths we hear only from the ring",
-                     here.address().to_string(), here.port(), error.message());
+        logs::addresses().warn("{} port {}: {}; of deaths we hear only from the ring",
+                               here.address().to_string(), here.port(), error.message());
         socket_.close(error);
         return;
     }
@@ -58,7 +58,8 @@ void Obituaries::heard(std::string_view text) {
     const bool known = tell_of(who); // it was one of three copies
     dead_[pnn_of(who)] = who.incarnation;
     if (known) return;
-    spdlog::info("node {} is dead, says its guard, and its public addresses are off", pnn_of(who));
+    logs::addresses().info("node {} is dead, says its guard, and its public addresses are off",
+                           pnn_of(who));
     daemon_.cluster.mourn(who);
     daemon_.takeover.death_is_certain();
 }

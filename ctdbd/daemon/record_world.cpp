@@ -2,9 +2,9 @@
 
 #include "base/check.h"
 #include "base/match.h"
+#include "net/logs.h"
 
 #include <boost/asio/post.hpp>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <utility>
@@ -369,8 +369,9 @@ void RecordWorld::on(const statedb::Wipe& effect) {
 void RecordWorld::on(const statedb::Freeze& effect) {
     if (std::exchange(cut_off_, true)) return;
     if (!effect.for_good)
-        spdlog::warn("cut off from the primary component: clients are kept out of all volatile "
-                     "databases");
+        logs::databases().warn(
+            "cut off from the primary component: clients are kept out of all volatile "
+            "databases");
     freeze_as_due();
 }
 

@@ -2,8 +2,7 @@
 
 #include "ctdbd/daemon/daemon.h"
 #include "ctdbd/protocol/records.h"
-
-#include <spdlog/spdlog.h>
+#include "net/logs.h"
 
 #include <algorithm>
 #include <utility>
@@ -113,7 +112,8 @@ void Sections::take(DatabaseId db, std::uint64_t srvid, const Bytes& data) {
     if (section == sections_.end() || section->second.pushing != srvid) return;
     const auto buffer = protocol::decode<protocol::MarshallBuffer>(data);
     if (!buffer) {
-        spdlog::warn("records pushed to database 0x{:08x} are malformed: {}", db, buffer.error());
+        logs::databases().warn("records pushed to database 0x{:08x} are malformed: {}", db,
+                               buffer.error());
         return;
     }
     for (const protocol::RecordData& record : buffer->records) {
@@ -194,7 +194,7 @@ ControlOutcome Sections::commit(const ControlCall& call, DatabaseId db, std::uin
     const bool changes = std::exchange(section->wiped, false);
     const Content content = std::exchange(section->pushed, {});
     if (!changes || !writes_for_all()) return ReplyControl::done();
-    spdlog::info("database 0x{:08x} is replaced by {} records", db, content.size());
+    logs::databases().info("database 0x{:08x} is replaced by {} records", db, content.size());
     if (daemon_.databases.find(db)->committed != nullptr)
         replace_committed(db, content, call.reply);
     else
@@ -249,7 +249,8 @@ void Sections::node_gone(Pnn pnn) {
     for (const auto& [db, section] : sections_)
         if (section.tool == pnn) ended.push_back(db);
     for (const DatabaseId db : ended) {
-        spdlog::warn("node {} is gone, whose tool had database 0x{:08x} to itself", pnn, db);
+        logs::databases().warn("node {} is gone, whose tool had database 0x{:08x} to itself", pnn,
+                               db);
         (void)thaw(db);
     }
 }

@@ -1,11 +1,11 @@
 #include "ctdbd/daemon/takeover.h"
 
 #include "ctdbd/daemon/daemon.h"
+#include "net/logs.h"
 
 #include <boost/asio/read.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <array>
@@ -199,14 +199,14 @@ void Takeover::start_run() {
                                                              .environment = {},
                                                              .dies_with_us = true});
     } catch (const std::system_error& error) {
-        spdlog::error("{}", error.what());
+        logs::addresses().error("{}", error.what());
     }
     close(ends[1]);
     read_result(run); // also of a helper that was never there: its end of the pipe is closed
     timer_.expires_after(run_max);
     timer_.async_wait([this, run](const boost::system::error_code& error) {
         if (error || run != run_ || !run->helper) return;
-        spdlog::error("the takeover helper hangs");
+        logs::addresses().error("the takeover helper hangs");
         run->helper->signal(SIGKILL);
     });
 }
@@ -230,13 +230,13 @@ void Takeover::ended(bool well) {
     else // perhaps a node had just begun to release by itself
         askers_.insert(askers_.begin(), run->askers.begin(), run->askers.end());
     if (!well) {
-        spdlog::warn("the takeover run failed and is tried again");
+        logs::addresses().warn("the takeover run failed and is tried again");
         rebalance_.insert(run->rebalance.begin(), run->rebalance.end());
         wanted_ = true;
         look_after(retry_pause);
         return;
     }
-    spdlog::info("takeover run done");
+    logs::addresses().info("takeover run done");
     look();
 }
 

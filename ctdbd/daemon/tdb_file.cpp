@@ -1,9 +1,9 @@
 #include "ctdbd/daemon/tdb_file.h"
 
 #include "base/check.h"
+#include "net/logs.h"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <array>
 #include <cerrno>
@@ -48,7 +48,7 @@ log_tdb(tdb_context* tdb, tdb_debug_level level, const char* format, ...) {
                           : level == TDB_DEBUG_ERROR   ? spdlog::level::err
                           : level == TDB_DEBUG_WARNING ? spdlog::level::warn
                                                        : spdlog::level::debug;
-    spdlog::log(severity, "tdb({}): {}", tdb_name(tdb), text);
+    logs::databases().log(severity, "tdb({}): {}", tdb_name(tdb), text);
 }
 
 int flags_of(const TdbOptions& options) {

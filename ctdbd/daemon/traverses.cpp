@@ -2,10 +2,10 @@
 
 #include "ctdbd/daemon/daemon.h"
 #include "ctdbd/protocol/records.h"
+#include "net/logs.h"
 
 #include <boost/asio/post.hpp>
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <array>
 #include <utility>
@@ -265,9 +265,10 @@ void Traverses::fill(Scan& scan, VolatileFile& file, TraverseRecords& piece) {
 
 void Traverses::give_up_skipped(Scan& scan) {
     if (std::chrono::steady_clock::now() < scan.patience) return;
-    spdlog::warn("traverse of database 0x{:08x}: {} chains are held by clients that do not let "
-                 "go; their records are missing",
-                 scan.db, scan.skipped.size());
+    logs::databases().warn(
+        "traverse of database 0x{:08x}: {} chains are held by clients that do not let "
+        "go; their records are missing",
+        scan.db, scan.skipped.size());
     ++daemon_.statistics.timeouts.traverse;
     scan.skipped.clear();
 }

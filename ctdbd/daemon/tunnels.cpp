@@ -1,9 +1,9 @@
 #include "ctdbd/daemon/tunnels.h"
 
 #include "ctdbd/daemon/daemon.h"
+#include "net/logs.h"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <vector>
 
@@ -27,8 +27,9 @@ ControlOutcome Tunnels::deregister_end(const ControlCall& call) {
 
 void Tunnels::sent(const Client& client, std::uint32_t destnode, const protocol::Tunnel& packet) {
     if (!ends_.contains(packet.tunnel_id)) {
-        spdlog::warn("client {} (pid {}) sent into tunnel 0x{:x}, which has no end on this node",
-                     client.id(), client.pid(), packet.tunnel_id);
+        logs::clients().warn(
+            "client {} (pid {}) sent into tunnel 0x{:x}, which has no end on this node",
+            client.id(), client.pid(), packet.tunnel_id);
         return;
     }
     std::vector<Pnn> to = daemon_.nodes.destinations(destnode);
@@ -43,8 +44,8 @@ void Tunnels::arrived(const TunnelPacket& packet) {
         const auto end = ends_.find(packet.tunnel_id);
         Client* const receiver = end != ends_.end() ? daemon_.clients.find(end->second) : nullptr;
         if (receiver == nullptr)
-            spdlog::info("a packet came through tunnel 0x{:x}, which has no end here",
-                         packet.tunnel_id);
+            logs::clients().info("a packet came through tunnel 0x{:x}, which has no end here",
+                                 packet.tunnel_id);
         else
             receiver->send_message(
                 encode_packet(daemon_.messenger.header(),

@@ -1,11 +1,11 @@
 #include "ctdbd/daemon/witness.h"
 
 #include "net/file.h"
+#include "net/logs.h"
 
 #include <boost/algorithm/hex.hpp>
 #include <boost/asio/read.hpp>
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <array>
 #include <cerrno>
@@ -120,7 +120,7 @@ void Witness::run(std::vector<std::string> arguments, Done done) {
                                                         .output_descriptor = ends[1],
                                                         .dies_with_us = true});
     } catch (const std::system_error& error) {
-        spdlog::error("witness: {}", error.what());
+        logs::cluster().error("witness: {}", error.what());
     }
     close(ends[1]);
     const auto finish = [this, alive = alive_, attempt = attempt_,
@@ -132,8 +132,8 @@ void Witness::run(std::vector<std::string> arguments, Done done) {
     limit_timer_.expires_after(patience);
     limit_timer_.async_wait([this, finish](const boost::system::error_code& error) {
         if (error) return;
-        spdlog::error("{} does not answer within {} s: is its file system dead?", file_.string(),
-                      patience.count());
+        logs::cluster().error("{} does not answer within {} s: is its file system dead?",
+                              file_.string(), patience.count());
         finish({});
     });
     boost::asio::async_read(

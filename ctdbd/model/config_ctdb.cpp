@@ -27,12 +27,6 @@ struct Option {
     std::string_view without_effect = {};
 };
 
-DebugLevel level_of(const Value& value) {
-    const std::optional<DebugLevel> level = protocol::debug_level_named(value.text());
-    if (!level) value.refuse("it takes ERROR, WARNING, NOTICE, INFO or DEBUG");
-    return *level;
-}
-
 // A bare name in the configuration directory, or a path of which only the name counts.
 fs::path script_of(const Value& value, const Surroundings& around) {
     fs::path script = around.base / fs::path(value.text()).filename();
@@ -94,7 +88,7 @@ constexpr auto options = std::to_array<Option>({
          conf.logging.location = location_of(value, around);
      }},
     {"logging", "log level",
-     [](auto& conf, auto& value, auto&) { conf.logging.level = level_of(value); }},
+     [](auto& conf, auto& value, auto&) { conf.logging.level = value.level(); }},
     {"cluster", "transport",
      [](auto&, auto& value, auto&) {
          if (value.text() != "tcp")
@@ -143,7 +137,7 @@ constexpr auto options = std::to_array<Option>({
     {"legacy", "start as disabled",
      [](auto& conf, auto& value, auto&) { conf.legacy.start_as_disabled = value.boolean(); }},
     {"legacy", "script log level",
-     [](auto& conf, auto& value, auto&) { conf.legacy.script_log_level = level_of(value); }},
+     [](auto& conf, auto& value, auto&) { conf.legacy.script_log_level = value.level(); }},
 });
 
 // Of CTDB 4.18 to 4.23 (ctdb-behaviour.md 7.3).

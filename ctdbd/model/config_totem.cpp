@@ -65,6 +65,11 @@ std::uint16_t port_of(const Value& value) {
     return static_cast<std::uint16_t>(value.number(1, 65535));
 }
 
+template <logs::Facility facility>
+void set_level(TotemConf& conf, const Value& value) {
+    conf.levels[facility] = value.level();
+}
+
 constexpr auto options = std::to_array<Option>({
     {"ring", "cluster name", [](auto& conf, auto& value) { conf.ring.cluster = value.text(); }},
     {"ring", "transport",
@@ -114,6 +119,12 @@ constexpr auto options = std::to_array<Option>({
         auto& value) { conf.lock_patience = std::chrono::milliseconds(value.number(0, 600000)); }},
     {"lock", "control socket",
      [](auto& conf, auto& value) { conf.lock_socket = socket_of(value); }},
+    {"logging", "ring", set_level<logs::Facility::ring>},
+    {"logging", "cluster", set_level<logs::Facility::cluster>},
+    {"logging", "databases", set_level<logs::Facility::databases>},
+    {"logging", "addresses", set_level<logs::Facility::addresses>},
+    {"logging", "events", set_level<logs::Facility::events>},
+    {"logging", "clients", set_level<logs::Facility::clients>},
 });
 
 std::string names_in(std::string_view section) {
@@ -165,7 +176,7 @@ TotemConf parse_totem_conf(std::string_view text, const std::string& file, const
         if (std::ranges::find(options, section, &Option::section) == options.end())
             throw ConfigError({file, line, fmt::format("[{}]", section)},
                               fmt::format("Unknown section [{}]", section),
-                              "there are [ring], [quorum] and [lock]");
+                              "there are [ring], [quorum], [lock] and [logging]");
     for (const Assignment& line : parsed.assignments)
         apply(line, file, conf);
     check_ports(conf, file);

@@ -6,9 +6,12 @@
 #include "ctdbd/model/config_error.h"
 #include "ctdbd/model/config_paths.h"
 #include "ctdbd/protocol/addresses.h"
+#include "ctdbd/protocol/numbers.h"
+#include "net/logs.h"
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -43,10 +46,11 @@ struct Ring {
 
 struct TotemConf {
     Ring ring;
-    QuorumRule quorum_rule = QuorumRule::dynamic;   // [quorum] rule
-    fs::path witness;                               // [quorum] witness; empty: none
-    std::chrono::milliseconds lock_patience{10000}; // [quorum] lock patience
-    fs::path lock_socket;                           // [lock] control socket
+    QuorumRule quorum_rule = QuorumRule::dynamic;          // [quorum] rule
+    fs::path witness;                                      // [quorum] witness; empty: none
+    std::chrono::milliseconds lock_patience{10000};        // [quorum] lock patience
+    fs::path lock_socket;                                  // [lock] control socket
+    std::map<logs::Facility, protocol::DebugLevel> levels; // [logging]; others: as in ctdb.conf
 };
 
 // Throws ConfigError. `run` is where sockets live when no path is given.

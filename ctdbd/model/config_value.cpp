@@ -36,6 +36,12 @@ std::uint32_t Value::number(std::uint32_t min, std::uint32_t max) const {
     return *value;
 }
 
+protocol::DebugLevel Value::level() const {
+    const std::optional<protocol::DebugLevel> level = protocol::debug_level_named(text());
+    if (!level) refuse("it takes ERROR, WARNING, NOTICE, INFO or DEBUG");
+    return *level;
+}
+
 Place Value::place() const {
     return {file_, assignment_.line,
             fmt::format("[{}] -> {}", assignment_.section, assignment_.name)};

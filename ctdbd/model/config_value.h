@@ -5,6 +5,7 @@
 
 #include "ctdbd/model/config_error.h"
 #include "ctdbd/model/config_text.h"
+#include "ctdbd/protocol/numbers.h"
 
 #include <cstdint>
 #include <optional>
@@ -25,6 +26,9 @@ public:
 
     // true, yes, false, no in any case.
     [[nodiscard]] bool boolean() const;
+
+    // Of a log, by CTDB's names.
+    [[nodiscard]] protocol::DebugLevel level() const;
 
     // number_in() the whole value, within the bounds.
     [[nodiscard]] std::uint32_t number(std::uint32_t min, std::uint32_t max) const;

@@ -274,6 +274,7 @@ TEST_CASE("totem.conf: an empty file is all defaults") {
     CHECK(conf.quorum_rule == QuorumRule::dynamic);
     CHECK(conf.witness.empty());
     CHECK(conf.lock_socket == "/run/ctdb/totem.socket");
+    CHECK(conf.levels.empty());
 }
 
 TEST_CASE("totem.conf: every option is read") {
@@ -303,6 +304,9 @@ TEST_CASE("totem.conf: every option is read") {
     lock patience = 3000
 [lock]
     control socket = /run/lock.socket
+[logging]
+    ring = debug
+    clients = ERR
 )");
     CHECK(conf.ring.cluster == "blue");
     CHECK(conf.ring.transport == RingTransport::unicast);
@@ -326,6 +330,9 @@ TEST_CASE("totem.conf: every option is read") {
     CHECK(conf.witness == "/shared/witness");
     CHECK(conf.lock_patience.count() == 3000);
     CHECK(conf.lock_socket == "/run/lock.socket");
+    CHECK(conf.levels ==
+          std::map<logs::Facility, DebugLevel>{{logs::Facility::ring, DebugLevel::debug},
+                                               {logs::Facility::clients, DebugLevel::error}});
 }
 
 TEST_CASE("totem.conf: it is ours, so everything that is wrong is an error") {
@@ -362,7 +369,10 @@ TEST_CASE("totem.conf: it is ours, so everything that is wrong is an error") {
         {"[quorum]\nrules = any\n", "Unknown option [quorum] -> rules (totem.conf line 2: [quorum] "
                                     "knows rule, witness, lock patience)"},
         {"[rings]\n",
-         "Unknown section [rings] (totem.conf line 1: there are [ring], [quorum] and [lock])"},
+         "Unknown section [rings] (totem.conf line 1: there are [ring], [quorum], [lock] and "
+         "[logging])"},
+        {"[logging]\nevents = LOUD\n", "Invalid value for [logging] -> events = LOUD (totem.conf "
+                                       "line 2: it takes ERROR, WARNING, NOTICE, INFO or DEBUG)"},
         {"port = 1\n",
          "Unknown option [] -> port (totem.conf line 1: it must stand below a [section])"},
         {"[ring]\nport\n", "Not an option (totem.conf line 2: \"port\" is ignored: an option is "
