@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """The packaged ctdbd and ours, side by side on loopback, are asked everything that the ctdb tool has about nodes, events and
-addresses: while all nodes are well, with one that is disabled, stopped, banned, or not there, in the forms for people and for
+addresses: while all nodes are well, with one that is disabled, stopped, banned, cut off, or not there, in the forms for people and for
 programs, of one node, several and all, and with arguments that are wrong. The packaged daemon's pauses make it take three minutes. At the end stands the table: how many commands were
 compared, how many answers were the same, and which differ on purpose.
 
   differential_nodes_test.py [BIN] [--keep]
 """
 import collections
+import os
 import signal
+import subprocess
 import sys
 import time
 
@@ -21,8 +23,13 @@ DELIBERATE = {
     "all are well: node 0: ctdb ifaces (link down)": "an address leaves an interface whose link is down at once, not with a later look",
     "one is stopped: node 1: ctdb status": "who is out shows who serves now; the packaged daemon shows the last map it was in",
     "one is banned: node 1: ctdb status": "the same",
+    "one is cut off: node 1: ctdb status": "who is cut off shows those who are left with it; the packaged daemon shows the last map it was in",
+    **{f"one is cut off: node 1: ctdb {question}": "who is cut off hosts no address; the packaged daemon keeps what others may have by now"
+       for question in ("ip", "-X ip", "-v ip", "ip -n 1", "ip all", "-X ip all", "ifaces", "-X ifaces", "ifaces -n 1", "ipinfo 192.168.177.1",
+                        "ipinfo 192.168.177.2", "ipinfo 192.168.177.3")},
 }
 
+OWN_NETWORK = "TOTEM_TEST_OWN_NETWORK"  # in the environment: this process has it
 PUBLIC = ["192.168.177.1", "192.168.177.2", "192.168.177.3"]
 
 # Of each node's state: asked of a node that is well, and of the one it is about.
@@ -30,7 +37,7 @@ ABOUT_A_STATE = """status; -X status; -Y status; -x ; nodestatus; -X nodestatus 
 nodestatus 0,1,2; nodestatus 7; nodestatus nonsense; -n 1 nodestatus; -n 7 nodestatus; listnodes; -X listnodes; -Y listnodes;
 pnn; runstate; runstate -n 1; runstate RUNNING; getcapabilities; -X getcapabilities; getcapabilities -n 1; ping; ping -n 1;
 ping -n 9; getreclock; getvar MonitorInterval; getvar MonitorInterval -n 1; ip; -X ip; -v ip; ip all; -X ip all; ip -n 1; ifaces;
--X ifaces; ifaces -n 1; ipinfo 192.168.177.1; ipinfo 9.9.9.9; ipinfo nonsense; gettickles 192.168.177.1; gettickles 9.9.9.9;
+-X ifaces; ifaces -n 1; ipinfo 192.168.177.1; ipinfo 192.168.177.2; ipinfo 192.168.177.3; ipinfo 9.9.9.9; ipinfo nonsense; gettickles 192.168.177.1; gettickles 9.9.9.9;
 scriptstatus; event status legacy monitor; event script list legacy; reloadnodes; leader; getdebug; getpid"""
 
 
@@ -129,8 +136,40 @@ def play_states(sheet):
             sheet.tool(state, 0, command)
 
 
+def between(player, word):
+    """Begins (-A) or ends (-D) to drop what node 1 and the others of a cluster send to each other."""
+    one = player.cluster.address(1)
+    for rule in (["-s", one, "!", "-d", one], ["-d", one, "!", "-s", one]):
+        subprocess.run(["iptables", word, "INPUT", *rule, "-j", "DROP"], check=True)
+
+
+def play_cut_off(sheet):
+    """Asked on both sides; the network heals, and all are well again. It is no leader: with the cluster lock in its hands the
+    others of the packaged daemon would never serve."""
+    if not os.environ.get(OWN_NETWORK):
+        print("SKIPPED: a node that is cut off from the others: no network namespace can be had (unshare --net, iptables)")
+        return
+    sheet.tool("one will be cut off", 1, "setleaderrole off")
+    quiet(sheet)
+    for player in sheet.players:
+        between(player, "-A")
+    settled(sheet.players, lambda player: "".join(player.tool(node, word) for node, word in ((0, "status"), (2, "status"), (0, "ip"), (1, "nodestatus"))))
+    for node in (0, 1):
+        for command in ABOUT_A_STATE.replace("\n", " ").split("; "):
+            sheet.tool("one is cut off", node, command)
+    for player in sheet.players:
+        between(player, "-D")
+        player.tool(1, "unban")  # the packaged daemon, of itself
+    for player in sheet.players:
+        player.cluster.wait_until_healthy()
+    sheet.tool("one was cut off", 1, "setleaderrole on")
+    quiet(sheet)
+    for node in (0, 1):
+        for command in ("status", "nodestatus all", "ip all", "leader", "runstate"):
+            sheet.tool("one was cut off", node, command)
+
+
 def play_gone(sheet):
-    """The packaged daemon is killed, too: what the others say of a node that is cut off and one that is dead is the same."""
     for player in sheet.players:
         player.cluster.kill(1)
     ask_about(sheet, "one is gone", nodes=(0, 2))
@@ -138,7 +177,16 @@ def play_gone(sheet):
         sheet.tool("one is gone", 0, command)
 
 
+def in_own_network():
+    """Where packets may be dropped, and nobody else's are: starts anew in it, or goes on in this one."""
+    word = ["unshare", "--net", "sh", "-c", 'ip link set lo up && iptables -L >/dev/null && exec "$@"', "sh"]
+    if not os.environ.get(OWN_NETWORK) and subprocess.run([*word, "true"], capture_output=True).returncode == 0:
+        os.environ[OWN_NETWORK] = "1"
+        os.execvp(word[0], [*word, sys.executable, *sys.argv])
+
+
 def main():
+    in_own_network()
     if not packaged_is_here():
         print("SKIPPED: the packaged ctdbd is not installed (apt-get install ctdb), so there is nothing to compare with")
         return 77
@@ -150,11 +198,15 @@ def main():
             for node in player.cluster.nodes:
                 (player.cluster.base(node) / "public_addresses").write_text("".join(f"{ip}/24 lo\n" for ip in PUBLIC))
                 # By LCP2 it matters, for good, who was asked first after an interface came back.
-                (player.cluster.base(node) / "ctdb.tunables").write_text("IPAllocAlgorithm=0\n")
+                (player.cluster.base(node) / "ctdb.tunables").write_text("IPAllocAlgorithm=0\nKeepaliveInterval=1\nKeepaliveLimit=3\n")
+            if player.cluster.kind == "ours":  # so that what one node sends to one other can be dropped
+                for node in player.cluster.nodes:
+                    with open(player.cluster.base(node) / "totem.conf", "a") as conf:
+                        conf.write("    transport = unicast\n")
             player.cluster.start()
         for player in players:
             player.cluster.wait_until_healthy()
-        for play in (play_well, play_states, play_gone):
+        for play in (play_well, play_states, play_cut_off, play_gone):
             play(sheet)
             print(f"{play.__name__}: {sheet.steps} commands until now, {time.monotonic() - begin:.0f} s", flush=True)
     finally:
