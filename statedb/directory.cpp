@@ -25,8 +25,7 @@ bool is_in_some_life(const std::pair<const ProcessorId, std::uint64_t>& departed
 
 std::uint64_t digest_of(const Directory::Entry& entry) {
     Digest digest;
-    digest.add(entry.name->db).add(entry.name->key);
-    digest.add(entry.owner.node).add(entry.owner.incarnation).add(entry.grant).add(entry.lost);
+    digest.add(entry.name->db).add(entry.name->key).add(entry.grant);
     for (const ProcessorId& who : entry.waiting)
         digest.add(who.node).add(who.incarnation);
     return digest.value();
@@ -36,42 +35,56 @@ std::uint64_t digest_of(const Directory::Entry& entry) {
 
 // -- the entries and what hangs on them
 
-// Every change of an entry goes through here: the digest follows, and so does the list of those
-// that somebody waits for.
-void Directory::change(Entry& entry, const std::function<void()>& how) {
-    entries_digest_ -= digest_of(entry);
-    how();
-    entries_digest_ += digest_of(entry);
+void Directory::unlist(Entry& entry) {
+    Estate& estate = *entry.estate; // which it may come back to
+    estate.digest -= digest_of(entry);
+    estate.entries.erase(estate.entries.iterator_to(entry));
+}
+
+void Directory::list(Entry& entry, Standing standing) {
+    Estate& estate = estates_.try_emplace(standing, Estate{standing}).first->second;
+    entry.estate = &estate;
+    estate.digest += digest_of(entry);
+    estate.entries.push_back(entry);
+}
+
+// Every change of an entry goes through here: `how` answers where it stands from now on. The digest
+// follows, and so does the list of those that somebody waits for.
+template <class How>
+void Directory::change(Entry& entry, How how) {
+    unlist(entry);
+    list(entry, how());
     if (entry.waiting.empty())
         contended_.erase(*entry.name);
     else
         contended_.insert(*entry.name);
 }
 
-Directory::Entry& Directory::create(const RecordName& record) {
+Directory::Entry& Directory::create(const RecordName& record,
+                                    Standing standing,
+                                    Grant grant,
+                                    std::vector<ProcessorId> waiting) {
     const auto [at, is_new] = entries_.try_emplace(record);
     check(is_new, "a record has one entry");
-    at->second.name = &at->first;
-    entries_digest_ += digest_of(at->second);
-    return at->second;
+    Entry& entry = at->second;
+    entry.name = &at->first;
+    entry.grant = grant;
+    entry.waiting = std::move(waiting);
+    list(entry, standing);
+    if (!entry.waiting.empty()) contended_.insert(record);
+    return entry;
 }
 
 void Directory::erase(std::map<RecordName, Entry>::iterator at) {
-    entries_digest_ -= digest_of(at->second);
+    unlist(at->second);
     contended_.erase(at->first);
     losses_.erase(at->first);
     entries_.erase(at);
 }
 
-void Directory::set_owner(Entry& entry, ProcessorId owner) {
-    if (entry.is_linked()) entry.unlink();
-    entry.owner = owner;
-    by_owner_[owner].push_back(entry);
-}
-
 Directory::Entry* Directory::owned(const RecordName& record, ProcessorId by, Grant grant) {
     const auto at = entries_.find(record);
-    if (at == entries_.end() || at->second.lost || at->second.owner != by) return nullptr;
+    if (at == entries_.end() || at->second.lost() || at->second.owner() != by) return nullptr;
     const bool current = at->second.grant == grant || mutated(Mutant::stale_grant_accepted);
     return current ? &at->second : nullptr;
 }
@@ -79,10 +92,9 @@ Directory::Entry* Directory::owned(const RecordName& record, ProcessorId by, Gra
 void Directory::grant(
     Entry& entry, ProcessorId owner, TakeOver::Source source, const Bytes& data, Outcome& outcome) {
     change(entry, [&] {
-        entry.lost = false;
         entry.grant = ++last_ownership_ * grants_per_ownership;
-        set_owner(entry, owner);
         remove(entry.waiting, owner); // its claim is fulfilled
+        return Standing{owner};
     });
     losses_.erase(*entry.name);
     outcome.granted.push_back({*entry.name, owner, entry.grant, source, data});
@@ -99,7 +111,7 @@ Directory::Outcome Directory::claim(const RecordName& record, const Claimant& cl
         if (std::ranges::any_of(unnoticed_, is_in_some_life))
             create_when_noticed(record, who);
         else
-            grant(create(record), who, TakeOver::Source::fresh, {}, outcome);
+            grant(create(record, {who}, 0, {}), who, TakeOver::Source::fresh, {}, outcome);
         return outcome;
     }
     Entry& entry = at->second;
@@ -110,7 +122,7 @@ Directory::Outcome Directory::claim(const RecordName& record, const Claimant& cl
     const bool gave_it = claimant.given > entry.grant && !believed;
     const bool has_it =
         claimant.held == entry.grant || mutated(Mutant::claim_says_having) || believed;
-    if (!entry.lost && entry.owner == who && !gave_it && entry.waiting.empty()) {
+    if (!entry.lost() && entry.owner() == who && !gave_it && entry.waiting.empty()) {
         // Under a new grant, so that a hand-off or vacuum of its own that is on its way is stale.
         if (has_it) grant(entry, who, TakeOver::Source::own_copy, {}, outcome);
         return outcome;
@@ -118,20 +130,19 @@ Directory::Outcome Directory::claim(const RecordName& record, const Claimant& cl
     change(entry, [&] {
         const bool jump = mutated(Mutant::claim_jumps_the_queue);
         entry.waiting.insert(jump ? entry.waiting.begin() : entry.waiting.end(), who);
+        return entry.estate->standing;
     });
+    if (mutated(Mutant::unsought_is_fresh) && entry.lost() && !losses_.contains(record))
+        grant(entry, who, TakeOver::Source::fresh, {}, outcome);
+    seek(entry, outcome);
     return outcome;
 }
 
 // All was forgotten, so a node that is not here may have the record, and may not know yet that it
 // is cut off: as if its record were lost, its notice period is waited for.
 void Directory::create_when_noticed(const RecordName& record, ProcessorId who) {
-    Entry& entry = create(record);
-    change(entry, [&] {
-        entry.lost = true;
-        entry.grant = ++last_ownership_ * grants_per_ownership;
-        set_owner(entry, std::ranges::find_if(unnoticed_, is_in_some_life)->first);
-        entry.waiting.push_back(who);
-    });
+    const ProcessorId absent = std::ranges::find_if(unnoticed_, is_in_some_life)->first;
+    create(record, {absent, being_sought}, ++last_ownership_ * grants_per_ownership, {who});
     losses_[record].epoch = epoch_;
 }
 
@@ -144,17 +155,14 @@ void Directory::move(const RecordName& record, ProcessorId to, Grant grant, Outc
     Entry& entry = at->second;
     if (ownership_of(grant) != ownership_of(entry.grant) || grant <= entry.grant) return;
     const bool is_here = contains(members_, to);
-    const bool was_lost = entry.lost;
+    const bool was_lost = entry.lost();
     change(entry, [&] {
         entry.grant = grant;
-        set_owner(entry, to);
         remove(entry.waiting, to); // its claim is fulfilled
-        if (is_here) entry.lost = false;
+        return Standing{to};
     });
-    if (is_here)
-        losses_.erase(record);
-    else if (!mutated(Mutant::moved_to_departed_kept))
-        lose(entry, epoch_, outcome);
+    losses_.erase(record);
+    if (!is_here && !mutated(Mutant::moved_to_departed_kept)) lose(entry, epoch_, outcome);
     outcome.moved.push_back({record, to, grant, was_lost && is_here});
 }
 
@@ -219,10 +227,25 @@ void Directory::drop(DatabaseId db) {
         erase(at++);
 }
 
-// -- recovery: only of what departed nodes owned
+// -- recovery: only of what departed nodes owned, and when somebody wants it
+
+// Every member is asked, whoever was here when the owner departed: who has come since may be the
+// owner itself. And nothing is decided before the notice of all who departed silently until now:
+// one of them may have seen a decision that never reached us.
+void Directory::seek(Entry& entry, Outcome& outcome) {
+    const std::uint64_t departed = entry.estate->standing.departed;
+    if (departed != 0 && departed != being_sought) lose(entry, epoch_, outcome);
+}
+
+Directory::Outcome Directory::search(std::span<const RecordName> records) {
+    Outcome outcome;
+    for (const RecordName& record : records)
+        if (const auto at = entries_.find(record); at != entries_.end()) seek(at->second, outcome);
+    return outcome;
+}
 
 void Directory::lose(Entry& entry, std::uint64_t epoch, Outcome& outcome) {
-    change(entry, [&] { entry.lost = true; });
+    change(entry, [&] { return Standing{entry.owner(), being_sought}; });
     // If it was lost already the search begins anew: who told us of the last move has a copy, and
     // may have come too late to be asked for it.
     losses_[*entry.name] = {
@@ -300,8 +323,19 @@ void Directory::forget_waiting(const std::vector<ProcessorId>& departed) {
         change(entry, [&] {
             for (const ProcessorId& who : departed)
                 remove(entry.waiting, who);
+            return entry.estate->standing;
         });
     }
+}
+
+// What it had is lost from here on, however much that is. If it comes back alive it does not have
+// it again without being asked: it may have heard that it gave a record away when nobody else did.
+void Directory::bury(ProcessorId who) {
+    auto estate = estates_.extract({who});
+    if (estate.empty()) return;
+    estate.key() = estate.mapped().standing = {who, epoch_};
+    const bool is_new = estates_.insert(std::move(estate)).inserted;
+    check(is_new, "what becomes lost together has departed together");
 }
 
 Directory::Outcome Directory::configured(const View& view) {
@@ -339,12 +373,12 @@ Directory::Outcome Directory::configured(const View& view) {
         // because it was given to it and we have not been told.
         loss.expected.insert(view.joined.begin(), view.joined.end());
     }
+    std::erase_if(estates_, [](const auto& estate) { return estate.second.entries.empty(); });
     for (const ProcessorId& who : view.departed)
-        for (const RecordName& name : owned_by(who)) {
-            Entry& entry = entries_.at(name);
-            if (!entry.lost) lose(entry, view.epoch, outcome);
-        }
-    std::erase_if(by_owner_, [](const auto& list) { return list.second.empty(); });
+        bury(who);
+    const std::vector<RecordName> wanted{contended_.begin(), contended_.end()};
+    for (const RecordName& name : wanted)
+        seek(entries_.at(name), outcome);
     decide_all(outcome);
     return outcome;
 }
@@ -353,13 +387,12 @@ void Directory::clear() {
     began_ = epoch_ = 0;
     members_.clear();
     last_ownership_ = 0;
+    estates_.clear();
     entries_.clear();
-    by_owner_.clear();
     losses_.clear();
     contended_.clear();
     unnoticed_.clear();
     retreating_.clear();
-    entries_digest_ = 0;
 }
 
 // -- what is known
@@ -371,11 +404,24 @@ const Directory::Entry* Directory::find(const RecordName& record) const {
 
 std::vector<RecordName> Directory::owned_by(ProcessorId who) const {
     std::vector<RecordName> names;
-    const auto list = by_owner_.find(who);
-    if (list == by_owner_.end()) return names;
-    for (const Entry& entry : list->second)
-        names.push_back(*entry.name);
-    std::ranges::sort(names);
+    if (const auto estate = estates_.find({who}); estate != estates_.end())
+        for (const Entry& entry : estate->second.entries)
+            names.push_back(*entry.name);
+    return names;
+}
+
+bool Directory::owns_any(ProcessorId who) const {
+    const auto estate = estates_.find({who});
+    return estate != estates_.end() && !estate->second.entries.empty();
+}
+
+std::vector<RecordName> Directory::lost_by(ProcessorId who) const {
+    std::vector<RecordName> names;
+    for (auto at = estates_.upper_bound({who}); at != estates_.end(); ++at) {
+        if (at->first.owner != who) break;
+        for (const Entry& entry : at->second.entries)
+            names.push_back(*entry.name);
+    }
     return names;
 }
 
@@ -393,16 +439,42 @@ std::optional<Grant> Directory::reported(const RecordName& record, ProcessorId w
     return held == loss->second.held.end() ? std::nullopt : std::optional{held->second};
 }
 
-std::vector<RecordName> Directory::lost_records() const {
+std::vector<RecordName> Directory::sought() const {
     std::vector<RecordName> names;
     for (const auto& [name, loss] : losses_)
         names.push_back(name);
     return names;
 }
 
+std::size_t Directory::unsought() const {
+    std::size_t sum = 0;
+    for (const auto& [standing, estate] : estates_)
+        if (standing.departed != 0 && standing.departed != being_sought)
+            sum += estate.entries.size();
+    return sum;
+}
+
+std::vector<RecordName> Directory::some_unsought(std::size_t count_max) const {
+    std::vector<RecordName> names;
+    for (const auto& [standing, estate] : estates_) {
+        if (standing.departed == 0 || standing.departed == being_sought) continue;
+        for (const Entry& entry : estate.entries) {
+            if (names.size() >= count_max) return names;
+            names.push_back(*entry.name);
+        }
+    }
+    return names;
+}
+
 std::uint64_t Directory::digest() const {
     Digest digest;
-    digest.add(began_).add(epoch_).add(last_ownership_).add(entries_.size()).add(entries_digest_);
+    digest.add(began_).add(epoch_).add(last_ownership_).add(entries_.size());
+    for (const auto& [standing, estate] : estates_)
+        if (!estate.entries.empty())
+            digest.add(standing.owner.node)
+                .add(standing.owner.incarnation)
+                .add(standing.departed)
+                .add(estate.digest);
     for (const auto& [who, epoch] : unnoticed_)
         digest.add(who.node).add(who.incarnation).add(epoch);
     for (const ProcessorId& who : retreating_)

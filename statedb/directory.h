@@ -9,6 +9,10 @@
 //
 // Owners also pass records on outside of the order; the directory is told afterwards (moved()). Of
 // the moves under one ownership the last one counts, whichever is told first.
+//
+// What a departed owner had is lost from that point of the order on, all of it at once and whatever
+// its number: nothing is done about a record before somebody wants it or search() names it
+// (docs/adr/0023-lost-records-are-looked-for-when-wanted.md).
 #pragma once
 
 #include "statedb/record_types.h"
@@ -16,7 +20,6 @@
 
 #include <boost/intrusive/list.hpp>
 
-#include <functional>
 #include <map>
 #include <set>
 #include <span>
@@ -25,15 +28,38 @@ namespace statedb {
 
 class Directory {
 public:
-    // The records of one owner form a list through their entries, so that what a departed node
-    // owned is found without looking at what it did not.
-    struct Entry : boost::intrusive::list_base_hook<
-                       boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
-        const RecordName* name = nullptr; // the key in the map
+    // Whose records these are, and whether he has them.
+    struct Standing {
         ProcessorId owner;
+        // In which epoch he departed; nobody has looked for them since. 0: he is here, they are
+        // his.
+        std::uint64_t departed = 0;
+
+        friend auto operator<=>(const Standing&, const Standing&) = default;
+    };
+
+    struct Entry;
+
+    // All records of one standing form a list through their entries: a departed owner's become lost
+    // together, and are found without looking at any other.
+    struct Estate;
+
+    struct Entry : boost::intrusive::list_base_hook<
+                       boost::intrusive::link_mode<boost::intrusive::normal_link>> {
+        const RecordName* name = nullptr; // the key in the map
+        Estate* estate = nullptr;         // in which it is listed
         Grant grant = 0;
-        bool lost = false; // then losses_ has the search for its newest copy
         std::vector<ProcessorId> waiting;
+
+        [[nodiscard]] ProcessorId owner() const;
+        // Its owner departed, or is here and lacks it: the newest copy is, or will be, looked for.
+        [[nodiscard]] bool lost() const;
+    };
+
+    struct Estate {
+        Standing standing;
+        boost::intrusive::list<Entry> entries = {};
+        std::uint64_t digest = 0; // sum over the entries
     };
 
     // Somebody owns the record from here on.
@@ -93,6 +119,9 @@ public:
     // Whether the record is gone: not if the grant is stale or somebody waits.
     [[nodiscard]] bool vacuum(const RecordName& record, ProcessorId from, Grant grant);
     void drop(DatabaseId db);
+    // Begins to look for those of these records whose owner has departed and that nobody has looked
+    // for yet. A claim does the same.
+    Outcome search(std::span<const RecordName> records);
     Outcome copies(ProcessorId who, std::span<const Report> reports);
     // The notice period of a processor that departed silently in that epoch has passed.
     Outcome notice_over(ProcessorId who, std::uint64_t epoch);
@@ -105,7 +134,10 @@ public:
     // -- what is known
 
     [[nodiscard]] const Entry* find(const RecordName& record) const;
-    [[nodiscard]] std::vector<RecordName> owned_by(ProcessorId who) const; // sorted
+    // What it has; and what it had and is lost.
+    [[nodiscard]] std::vector<RecordName> owned_by(ProcessorId who) const;
+    [[nodiscard]] std::vector<RecordName> lost_by(ProcessorId who) const;
+    [[nodiscard]] bool owns_any(ProcessorId who) const;
 
     [[nodiscard]] const std::set<RecordName>& contended() const { return contended_; }
 
@@ -113,7 +145,13 @@ public:
     [[nodiscard]] std::vector<RecordName> awaited_from(ProcessorId who) const;
     // The copy that `who` has reported of a lost record.
     [[nodiscard]] std::optional<Grant> reported(const RecordName& record, ProcessorId who) const;
-    [[nodiscard]] std::vector<RecordName> lost_records() const;
+    // Lost, and being looked for.
+    [[nodiscard]] std::vector<RecordName> sought() const;
+
+    // Lost, and not yet being looked for: how many, and some of them (of equal directories not
+    // always the same).
+    [[nodiscard]] std::size_t unsought() const;
+    [[nodiscard]] std::vector<RecordName> some_unsought(std::size_t count_max) const;
 
     // Departed silently, and in which epoch: their notice period is not over.
     [[nodiscard]] const std::map<ProcessorId, std::uint64_t>& unnoticed() const {
@@ -122,6 +160,8 @@ public:
 
     // Whether a member is here that means to stay, other than `who`.
     [[nodiscard]] bool has_heir(ProcessorId who) const { return !heirs_of(who).empty(); }
+
+    [[nodiscard]] bool any_retreats() const { return !retreating_.empty(); }
 
     [[nodiscard]] std::size_t size() const { return entries_.size(); }
 
@@ -134,7 +174,7 @@ public:
         return (last_ownership_ + 1) * grants_per_ownership - 1;
     }
 
-    [[nodiscard]] std::size_t lost() const { return losses_.size(); }
+    [[nodiscard]] std::size_t lost() const { return losses_.size() + unsought(); }
 
     [[nodiscard]] std::uint64_t digest() const;
 
@@ -142,7 +182,7 @@ public:
     struct Saved {
         struct Record {
             RecordName name;
-            ProcessorId owner;
+            Standing standing; // but not whether it is being looked for
             Grant grant = 0;
             std::vector<ProcessorId> waiting;
         };
@@ -169,7 +209,8 @@ public:
     [[nodiscard]] bool load(const Saved& saved);
 
 private:
-    using OwnerList = boost::intrusive::list<Entry, boost::intrusive::constant_time_size<false>>;
+    // Stands for the epoch of departure where copies are being looked for: then losses_ has them.
+    static constexpr std::uint64_t being_sought = ~std::uint64_t{0};
 
     // The search for the newest copy of a record whose owner departed (or lacks it).
     struct Loss {
@@ -181,11 +222,16 @@ private:
         std::map<ProcessorId, Grant> held; // members that have a copy, with its rsn
     };
 
-    Entry& create(const RecordName& record);
+    Entry& create(const RecordName& record,
+                  Standing standing,
+                  Grant grant,
+                  std::vector<ProcessorId> waiting);
     void create_when_noticed(const RecordName& record, ProcessorId who);
     void erase(std::map<RecordName, Entry>::iterator at);
-    void set_owner(Entry& entry, ProcessorId owner);
-    void change(Entry& entry, const std::function<void()>& how);
+    static void unlist(Entry& entry);
+    void list(Entry& entry, Standing standing);
+    template <class How>
+    void change(Entry& entry, How how);
     void grant(Entry& entry,
                ProcessorId owner,
                TakeOver::Source source,
@@ -193,6 +239,8 @@ private:
                Outcome& outcome);
     void move(const RecordName& record, ProcessorId to, Grant grant, Outcome& outcome);
     void lose(Entry& entry, std::uint64_t epoch, Outcome& outcome);
+    void seek(Entry& entry, Outcome& outcome);
+    void bury(ProcessorId who);
     void decide(const RecordName& record, Outcome& outcome);
     void decide_all(Outcome& outcome);
     void forget_waiting(const std::vector<ProcessorId>& departed);
@@ -205,13 +253,16 @@ private:
     std::vector<ProcessorId> members_;
     // Invariant: no two entries are under the same ownership, and none under a later one than this.
     Grant last_ownership_ = 0;
-    std::map<ProcessorId, OwnerList> by_owner_; // declared before the entries: outlives them
+    std::map<Standing, Estate> estates_;
     std::map<RecordName, Entry> entries_;
-    std::map<RecordName, Loss> losses_;              // of exactly the entries that are lost
+    std::map<RecordName, Loss> losses_;              // of exactly the entries that are being sought
     std::set<RecordName> contended_;                 // entries that somebody waits for
     std::map<ProcessorId, std::uint64_t> unnoticed_; // departed silently, and in which epoch
     std::set<ProcessorId> retreating_;               // are about to leave
-    std::uint64_t entries_digest_ = 0;               // sum over all entries
 };
+
+inline ProcessorId Directory::Entry::owner() const { return estate->standing.owner; }
+
+inline bool Directory::Entry::lost() const { return estate->standing.departed != 0; }
 
 } // namespace statedb

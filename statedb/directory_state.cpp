@@ -16,6 +16,12 @@ bool unique_ownerships(const Directory::Saved& saved) {
     });
 }
 
+bool departed_in_time(const Directory::Saved& saved) {
+    return std::ranges::all_of(saved.records, [&](const Directory::Saved::Record& record) {
+        return record.standing.departed <= saved.epoch;
+    });
+}
+
 bool strictly_sorted(const Directory::Saved& saved) {
     const auto name = &Directory::Saved::Record::name;
     return std::ranges::adjacent_find(saved.records, std::ranges::greater_equal{}, name) ==
@@ -36,8 +42,11 @@ bool losses_are_of_records(const Directory::Saved& saved) {
 Directory::Saved Directory::save() const {
     Saved saved{
         .began = began_, .epoch = epoch_, .last_ownership = last_ownership_, .members = members_};
-    for (const auto& [name, entry] : entries_)
-        saved.records.push_back({name, entry.owner, entry.grant, entry.waiting});
+    for (const auto& [name, entry] : entries_) {
+        Standing standing = entry.estate->standing;
+        if (standing.departed == being_sought) standing.departed = 0;
+        saved.records.push_back({name, standing, entry.grant, entry.waiting});
+    }
     for (const auto& [name, loss] : losses_)
         saved.losses.push_back({name,
                                 loss.epoch,
@@ -49,28 +58,23 @@ Directory::Saved Directory::save() const {
 }
 
 bool Directory::load(const Saved& saved) {
-    if (!strictly_sorted(saved) || !unique_ownerships(saved) || !losses_are_of_records(saved))
+    if (!strictly_sorted(saved) || !unique_ownerships(saved) || !losses_are_of_records(saved) ||
+        !departed_in_time(saved))
         return false;
     clear();
     began_ = saved.began;
     epoch_ = saved.epoch;
     members_ = saved.members;
     last_ownership_ = saved.last_ownership;
+    for (const Saved::Loss& loss : saved.losses)
+        losses_[loss.name] = {.epoch = loss.epoch,
+                              .expected = {loss.expected.begin(), loss.expected.end()},
+                              .held = {loss.held.begin(), loss.held.end()}};
     for (const Saved::Record& record : saved.records) {
-        Entry& entry = create(record.name);
-        change(entry, [&] {
-            entry.grant = record.grant;
-            entry.waiting = record.waiting;
-            set_owner(entry, record.owner);
-        });
-    }
-    for (const Saved::Loss& saved_loss : saved.losses) {
-        Entry& entry = entries_.at(saved_loss.name);
-        change(entry, [&] { entry.lost = true; });
-        Loss& loss = losses_[saved_loss.name];
-        loss.epoch = saved_loss.epoch;
-        loss.expected = {saved_loss.expected.begin(), saved_loss.expected.end()};
-        loss.held = {saved_loss.held.begin(), saved_loss.held.end()};
+        const bool sought = losses_.contains(record.name);
+        const Standing standing{record.standing.owner,
+                                sought ? being_sought : record.standing.departed};
+        create(record.name, standing, record.grant, record.waiting);
     }
     unnoticed_ = {saved.unnoticed.begin(), saved.unnoticed.end()};
     retreating_ = {saved.retreating.begin(), saved.retreating.end()};

@@ -60,6 +60,11 @@ struct Copies {
     std::vector<Directory::Report> copies;
 };
 
+// These are to be looked for, if they are lost. None: somebody waits until nothing is lost.
+struct Search {
+    std::vector<RecordName> records;
+};
+
 struct NoticeOver {
     ProcessorId who;
     std::uint64_t epoch = 0; // in which it departed
@@ -91,7 +96,8 @@ using Any = std::variant<Claim,
                          Read,
                          ReadReply,
                          Bequest,
-                         Moved>;
+                         Moved,
+                         Search>;
 
 [[nodiscard]] Bytes encode(const Any& command);
 [[nodiscard]] std::optional<Any> decode(const Bytes& payload);

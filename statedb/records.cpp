@@ -118,6 +118,7 @@ void Records::apply(const Command& command, Outbox& out) {
     if (!decoded) return; // of a later version, or nonsense: on every member alike
     std::visit([&](const auto& known) { state_->on(command.sender, known, out); }, *decoded);
     state_->part();
+    state_->search_on(out);
 }
 
 void Records::State::on(ProcessorId sender, const Claim& command, Outbox& out) {
@@ -203,6 +204,7 @@ void Records::State::on(ProcessorId, const NoticeOver& command, Outbox& out) {
 }
 
 void Records::State::on(ProcessorId sender, const Read& command, Outbox& out) {
+    settle(directory.search(std::span{&command.record, 1}), out); // if it is lost
     const Directory::Entry* const entry = directory.find(command.record);
     const bool ours = sender == settings.self;
     const auto read = ours ? reads.find(command.ticket) : reads.end();
@@ -213,7 +215,7 @@ void Records::State::on(ProcessorId sender, const Read& command, Outbox& out) {
             return;
         }
         // From a lost record nobody answers; when it is found, read_again().
-        read->second.asked = entry->lost ? nobody : entry->owner;
+        read->second.asked = entry->lost() ? nobody : entry->owner();
     }
     // If it has left us outside of the order we are not the one to say what it is. Who has it tells
     // the order at once, and then the reader asks again.
@@ -221,7 +223,7 @@ void Records::State::on(ProcessorId sender, const Read& command, Outbox& out) {
     if (mutated(Mutant::giver_reads_its_copy) && entry != nullptr && moves.contains(command.record))
         grant = moves.at(command.record).grant - 1;
     if (!grant) return;
-    if (entry->owner == settings.self)
+    if (entry->owner() == settings.self)
         emit(ReadLocal{command.record, *grant, sender, command.ticket});
     else
         tell({as_told(command.record, moves.at(command.record))}, out);
@@ -259,9 +261,8 @@ void Records::State::settle(const Directory::Granted& granted, Outbox& out) {
     forget_move(granted.record);
     local.phase = Phase::held; // whatever went on belonged to the ownership that ends here
     local.renew = false;
-    std::erase_if(asked, [&](const auto& loss) {
-        return loss.first == granted.record && loss.second < granted.grant;
-    });
+    asked.erase(asked.lower_bound({granted.record, 0}),
+                asked.lower_bound({granted.record, granted.grant}));
     if (granted.owner == settings.self) {
         local.phase = Phase::taking;
         local.grant = granted.grant;
@@ -298,13 +299,20 @@ void Records::State::pass_on(const RecordName& record) {
     emit(GiveAway{record, *grant, *next});
 }
 
+// What we were doing with a record when it was lost.
+void Records::State::give_up(const RecordName& record) {
+    const auto at = locals.find(record);
+    if (at == locals.end()) return;
+    at->second.phase = Phase::held;
+    pass_on_questions(record);
+    tidy(record);
+}
+
 void Records::State::ask_for_copies(std::span<const RecordName> lost) {
     if (!active()) return; // our files do not agree with the directory yet: reconcile_files() asks
     Report report;
     for (const RecordName& record : lost) {
-        locals[record].phase = Phase::held;
-        pass_on_questions(record);
-        tidy(record);
+        give_up(record);
         if (asked.insert({record, directory.find(record)->grant}).second)
             report.records.push_back(record);
     }
@@ -316,7 +324,7 @@ void Records::State::ask_for_copies(std::span<const RecordName> lost) {
 std::optional<RecordStatus> Records::find(const RecordName& record) const {
     const Directory::Entry* const entry = state_->directory.find(record);
     if (entry == nullptr) return std::nullopt;
-    return RecordStatus{entry->owner, entry->grant, entry->lost, entry->waiting};
+    return RecordStatus{entry->owner(), entry->grant, entry->lost(), entry->waiting};
 }
 
 void Records::allow_for(Duration notice_period) { state_->settings.notice_period = notice_period; }

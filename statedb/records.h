@@ -43,13 +43,13 @@ struct RecordSettings {
 struct RecordStatus {
     ProcessorId owner;
     Grant grant = 0;
-    bool lost = false;                // its owner departed, the newest copy is being looked for
+    bool lost = false; // its owner departed; the newest copy is, or will be, looked for
     std::vector<ProcessorId> waiting; // first come, first served
 };
 
 struct RecordsStatus {
     std::size_t records = 0;
-    std::size_t lost = 0;               // of them
+    std::size_t lost = 0;               // of them; not all of them are being looked for yet
     std::vector<ProcessorId> unnoticed; // departed silently; may not have frozen yet
     bool frozen = true;                 // our own databases
     Grant newest = 0;                   // no record has a higher one
@@ -72,6 +72,9 @@ public:
     void vacuum(std::span<const RecordName> candidates, Outbox& out);
     // Forgets all records of a database, everywhere (wipe, detach): Wipe(db) on every member.
     void drop(DatabaseId db, Outbox& out);
+
+    // Somebody waits until nothing is lost: what nobody asks for is looked for without pauses.
+    void find_lost(Outbox& out);
 
     // The ring may take longer to notice its loss than it did: RecordSettings::notice_period.
     void allow_for(Duration notice_period);

@@ -48,6 +48,7 @@ void Records::tick(Outbox& out) {
     if (state_->freeze_at && *state_->freeze_at <= out.now()) state_->freeze();
     state_->ask_again(out);
     state_->tell_moves(out);
+    state_->search_on(out);
     if (!state_->we_tell_notices()) return;
     for (const auto& [who, due] : state_->notice_due) {
         if (due > out.now() || !state_->notice_sent.insert(who).second) continue;
@@ -66,6 +67,7 @@ std::optional<Instant> Records::deadline() const {
         for (const auto& [who, due] : state_->notice_due)
             if (!state_->notice_sent.contains(who)) consider(due);
     if (!state_->active()) return earliest;
+    if (const auto due = state_->search_due()) consider(*due);
     if (!state_->questions_due.empty()) consider(state_->questions_due.begin()->first);
     if (state_->tell_at) consider(*state_->tell_at);
     if (!state_->tell_late.empty()) consider(state_->tell_late.front().first);
@@ -162,14 +164,15 @@ void Records::State::on(ProcessorId sender, const Returned& command, Outbox& out
 void Records::State::reconcile_files(Outbox&) {
     must_reconcile = false;
     std::map<RecordName, Reconcile::Kept> kept;
-    for (const RecordName& record : directory.owned_by(settings.self)) {
-        const Directory::Entry& entry = *directory.find(record);
-        kept[record] = {record, entry.grant, !entry.lost};
-    }
-    for (const RecordName& record : directory.lost_records())
-        if (const auto rsn = directory.reported(record, settings.self);
-            rsn && directory.find(record)->owner != settings.self)
+    for (const RecordName& record : directory.owned_by(settings.self))
+        kept[record] = {record, directory.find(record)->grant, true};
+    for (const RecordName& record : directory.sought())
+        if (const auto rsn = directory.reported(record, settings.self))
             kept[record] = {record, *rsn, false};
+    // Ours when we departed: what we have of them may be the newest, looked for already or not.
+    for (const RecordName& record : directory.lost_by(settings.self))
+        if (!mutated(Mutant::unsought_not_kept))
+            kept[record] = {record, directory.find(record)->grant, false};
     for (const auto& [record, move] : moves) {
         const bool given = move.to != settings.self;
         if (given && mutated(Mutant::given_record_kept)) continue;
@@ -177,7 +180,7 @@ void Records::State::reconcile_files(Outbox&) {
         kept[record] = {record, given ? move.grant - 1 : move.grant, holding(record).has_value()};
     }
     for (const auto& [record, grant] : std::exchange(unheard_of, {}))
-        if (const auto* const entry = directory.find(record); entry && entry->lost)
+        if (const auto* const entry = directory.find(record); entry && entry->lost())
             kept[record] = {record, grant, false};
     Reconcile reconcile;
     for (auto& [record, one] : kept)
@@ -189,6 +192,12 @@ void Records::State::reconcile_files(Outbox&) {
 // The order goes on and our files agree with it: do what could not be done meanwhile.
 void Records::State::resume(Outbox& out) {
     thaw();
+    std::vector<RecordName> lost;
+    for (const auto& [record, local] : locals)
+        if (const auto* const entry = directory.find(record); entry && entry->lost())
+            lost.push_back(record);
+    for (const RecordName& record : lost)
+        give_up(record);
     ask_for_copies(directory.awaited_from(settings.self));
     send_refused(out);
     tell_moves_at_once(out);
@@ -204,6 +213,7 @@ void Records::State::resume(Outbox& out) {
     for (const auto& [ticket, read] : reads)
         if (read.asked == nobody) send_read(ticket, out);
     part();
+    search_on(out);
 }
 
 // -- commands that did not count
@@ -222,6 +232,9 @@ void Records::refused(const Bytes& payload, Outbox& out) {
         if (state_->returned_awaited != 0) state_->send_returned(out);
     } else if (const auto* const notice = std::get_if<NoticeOver>(&*command)) {
         state_->notice_sent.erase(notice->who);
+    } else if (std::holds_alternative<Search>(*command)) {
+        state_->piece.reset();
+        state_->search_on(out);
     } else {
         state_->refused.push_back(payload);
         if (state_->active()) state_->send_refused(out);
@@ -283,6 +296,8 @@ void Records::State::forget_phases() {
     report_sent = false;
     to_part.clear();
     parting = 0;
+    piece.reset();
+    search_hurries = false;
 }
 
 void Records::State::reload(Outbox& out) {
@@ -316,7 +331,7 @@ void Records::State::keep_unheard_of(const std::map<RecordName, Grant>& had, Out
         if (entry == nullptr || grant <= entry->grant || moves.contains(record)) continue;
         if (ownership_of(grant) == ownership_of(entry->grant))
             note_move(record, {grant, settings.self, {}, out.now()});
-        else if (entry->lost)
+        else if (entry->lost())
             unheard_of[record] = grant;
     }
 }

@@ -95,6 +95,12 @@ struct Encoder {
         out.mutable_returned()->set_number(returned.number);
     }
 
+    void operator()(const Search& search) const {
+        out.mutable_search();
+        for (const RecordName& record : search.records)
+            put(record, *out.mutable_search()->add_records());
+    }
+
     void operator()(const Read& read) const {
         put(read.record, *out.mutable_read()->mutable_record());
         out.mutable_read()->set_ticket(read.ticket);
@@ -134,21 +140,27 @@ Moved get(const records::pb::Moved& from) {
     return moved;
 }
 
-// Processors <-> their indexes in one table of the state.
+// Processors, as what has departed or not, <-> their indexes in one table of the state.
 class Table {
 public:
     explicit Table(records::pb::State& state) : state_(state) {}
 
-    std::uint32_t operator()(ProcessorId who) {
+    std::uint32_t operator()(Directory::Standing standing) {
         const auto [at, is_new] =
-            indexes_.try_emplace(who, static_cast<std::uint32_t>(indexes_.size()));
-        if (is_new) put(who, *state_.add_processors());
+            indexes_.try_emplace(standing, static_cast<std::uint32_t>(indexes_.size()));
+        if (is_new) {
+            auto& processor = *state_.add_processors();
+            put(standing.owner, processor);
+            processor.set_departed(standing.departed);
+        }
         return at->second;
     }
 
+    std::uint32_t operator()(ProcessorId who) { return (*this)(Directory::Standing{who}); }
+
 private:
     records::pb::State& state_;
-    std::map<ProcessorId, std::uint32_t> indexes_;
+    std::map<Directory::Standing, std::uint32_t> indexes_;
 };
 
 // Reads indexes; remembers whether one lay outside of the table.
@@ -156,11 +168,15 @@ class Names {
 public:
     explicit Names(const records::pb::State& state) : state_(state) {}
 
-    ProcessorId operator()(std::uint32_t index) {
-        if (index < static_cast<std::uint32_t>(state_.processors_size()))
-            return get(state_.processors(static_cast<int>(index)));
+    ProcessorId operator()(std::uint32_t index) { return standing(index).owner; }
+
+    Directory::Standing standing(std::uint32_t index) {
+        if (index < static_cast<std::uint32_t>(state_.processors_size())) {
+            const auto& processor = state_.processors(static_cast<int>(index));
+            return {get(processor), processor.departed()};
+        }
         valid_ = false;
-        return nobody;
+        return {nobody};
     }
 
     template <class List>
@@ -184,7 +200,7 @@ bool get_records(const records::pb::State& from, Names& name, Directory::Saved& 
         if (database.owners_size() != count || database.grants_size() != count) return false;
         for (int i = 0; i < count; ++i)
             to.records.push_back({{database.db(), database.keys(i)},
-                                  name(database.owners(i)),
+                                  name.standing(database.owners(i)),
                                   database.grants(i),
                                   {}});
     }
@@ -242,6 +258,12 @@ std::optional<Any> decode(const Bytes& payload) {
     }
     case Kind::kMoved:
         return get(in.moved());
+    case Kind::kSearch: {
+        Search search;
+        for (const auto& record : in.search().records())
+            search.records.push_back(get(record));
+        return search;
+    }
     case Kind::KIND_NOT_SET:
         break;
     }
@@ -306,7 +328,7 @@ Bytes encode_state(const Directory::Saved& from) {
             to.add_databases()->set_db(record.name.db);
         auto& database = *to.mutable_databases()->rbegin();
         database.add_keys(record.name.key);
-        database.add_owners(index(record.owner));
+        database.add_owners(index(record.standing));
         database.add_grants(record.grant);
         if (record.waiting.empty()) continue;
         auto& queue = *to.add_queues();

@@ -179,7 +179,7 @@ void Records::State::give(const RecordName& record, Local& local, Move move, Out
 // A grant counts within the ownership that we know of, and once.
 void Records::State::on(ProcessorId, const Give& give, Outbox& out) {
     const Directory::Entry* const entry = directory.find(give.record);
-    if (entry == nullptr || entry->lost) return;
+    if (entry == nullptr || entry->lost()) return;
     const auto known = moves.find(give.record);
     const Grant newest = known != moves.end() ? known->second.grant : entry->grant;
     const bool is_new = give.grant > newest || mutated(Mutant::grant_taken_again);

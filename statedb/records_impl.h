@@ -1,7 +1,8 @@
 // The insides of Records, shared by its files and nobody else: records.cpp (requests and commands),
 // records_answers.cpp (what the world answered), records_direct.cpp (asking and giving outside of
 // the order), records_moves.cpp (how the directory learns of it), records_absence.cpp (being cut
-// off, and coming back), records_leaving.cpp (leaving for good).
+// off, and coming back), records_search.cpp (looking for what departed nodes had),
+// records_leaving.cpp (leaving for good).
 #pragma once
 
 #include "statedb/record_commands.h"
@@ -64,6 +65,7 @@ struct Records::State {
     void settle(const Directory::Granted& granted, Outbox& out);
     void settle(const Directory::Moved& moved, const std::optional<Bytes>& data, Outbox& out);
     void ask_for_copies(std::span<const RecordName> lost);
+    void give_up(const RecordName& record);
     void read_again(const RecordName& record, Outbox& out);
     void send_read(std::uint64_t ticket, Outbox& out);
     void tidy(const RecordName& record);
@@ -80,6 +82,7 @@ struct Records::State {
     void on(ProcessorId sender, const record_command::ReadReply& command, Outbox& out);
     void on(ProcessorId sender, const record_command::Bequest& command, Outbox& out);
     void on(ProcessorId sender, const record_command::Moved& command, Outbox& out);
+    void on(ProcessorId sender, const record_command::Search& command, Outbox& out);
 
     // -- records_answers.cpp
     void send_vacuum(Outbox& out);
@@ -134,6 +137,12 @@ struct Records::State {
     [[nodiscard]] bool still_meant(const record_command::Any& command) const;
     void send_refused(Outbox& out);
     [[nodiscard]] bool we_tell_notices() const;
+
+    // -- records_search.cpp
+    void search_on(Outbox& out);
+    [[nodiscard]] bool we_search() const;
+    [[nodiscard]] std::optional<Instant> search_due() const;
+    [[nodiscard]] bool piece_is_over(Instant now) const;
 
     // -- records_leaving.cpp
     void part();
@@ -196,6 +205,17 @@ struct Records::State {
     bool leaving = false;
     std::vector<RecordName> to_part;
     std::size_t parting = 0;
+
+    // Looking for what nobody waits for: piece by piece.
+    struct Piece {
+        bool ordered = false; // our Search has had its place in the order
+        Instant began;
+        std::size_t left_over = 0; // so many others were being looked for by then
+    };
+
+    std::optional<Piece> piece;  // that is under way
+    Instant next_piece;          // not before
+    bool search_hurries = false; // somebody waits until nothing is lost
 
     std::map<ProcessorId, Instant> notice_due; // when the notice period of a departed one is over
     std::set<ProcessorId> notice_sent;

@@ -46,14 +46,12 @@ bool Records::retreated() const {
     if (!state.primary || !directory.has_heir(self)) return true;
     if (!state.active() || state.parting > 0 || !state.to_part.empty()) return false;
     if (!state.moves.empty()) return false; // only we may be able to tell
-    return directory.awaited_from(self).empty() &&
-           std::ranges::none_of(directory.lost_records(),
+    return directory.unsought() == 0 && directory.awaited_from(self).empty() &&
+           std::ranges::none_of(directory.sought(),
                                 [&](const RecordName& record) {
                                     return directory.reported(record, self).has_value();
                                 }) &&
-           std::ranges::all_of(directory.owned_by(self), [&](const RecordName& record) {
-               return directory.find(record)->lost;
-           });
+           !directory.owns_any(self);
 }
 
 // The next batch, as far as there is room. A record with which something else is going on comes

@@ -29,10 +29,10 @@ constexpr std::size_t moves_told_together = 256;
 // The grant under which we have the record, if we do: as the directory says, or as we know beyond.
 std::optional<Grant> Records::State::holding(const RecordName& record) const {
     const Directory::Entry* const entry = directory.find(record);
-    if (entry == nullptr || entry->lost) return std::nullopt;
+    if (entry == nullptr || entry->lost()) return std::nullopt;
     if (const auto move = moves.find(record); move != moves.end())
         return move->second.to == settings.self ? std::optional{move->second.grant} : std::nullopt;
-    return entry->owner == settings.self ? std::optional{entry->grant} : std::nullopt;
+    return entry->owner() == settings.self ? std::optional{entry->grant} : std::nullopt;
 }
 
 std::map<RecordName, Grant> Records::State::held_records() const {
@@ -52,9 +52,9 @@ std::map<RecordName, Grant> Records::State::held_records() const {
 // Who has it, as far as we know.
 ProcessorId Records::State::holder(const RecordName& record) const {
     const Directory::Entry* const entry = directory.find(record);
-    if (entry == nullptr || entry->lost) return nobody;
+    if (entry == nullptr || entry->lost()) return nobody;
     const auto move = moves.find(record);
-    return move != moves.end() ? move->second.to : entry->owner;
+    return move != moves.end() ? move->second.to : entry->owner();
 }
 
 bool Records::State::is_member(ProcessorId who) const {

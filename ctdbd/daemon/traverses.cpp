@@ -93,6 +93,9 @@ void Traverses::start_when_served(std::uint64_t id) {
         start(id);
         return;
     }
+    if (served)
+        daemon_.cluster.ask(
+            [](statedb::Records& records, statedb::Outbox& out) { records.find_lost(out); });
     after(loop_, before_trying_again, [this, id, alive = alive_] {
         if (*alive) start_when_served(id);
     });

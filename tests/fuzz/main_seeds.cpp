@@ -190,9 +190,10 @@ void statedb_seeds(Corpus& corpus) {
     add(7, "claim", record_command::encode(Claim{record, true}));
     add(7, "hand_off", record_command::encode(HandOff{record, 4, Bytes::copy_of("data")}));
     add(7, "copies", record_command::encode(Copies{{{record, Grant{4}}, {record, {}}}}));
+    add(7, "search", record_command::encode(Search{{record}}));
     add(7, "moved", record_command::encode(Moved{{{record, 5, one, Bytes::copy_of("data")}}}));
     Directory::Saved saved{.epoch = 7, .last_ownership = 4, .members = {one}};
-    saved.records.push_back({record, one, 4 * grants_per_ownership, {{2, 1}}});
+    saved.records.push_back({record, {one}, 4 * grants_per_ownership, {{2, 1}}});
     add(8, "directory", record_command::encode_state(saved));
     const database_command::Holding holding{
         .id = 1, .name = "a.tdb", .kind = DatabaseKind::is_persistent, .version = {7, 3}};

@@ -376,14 +376,17 @@ TEST_CASE("a member that reports departs too: the search goes on with what is le
     world.give(b, record, "1");
     world.give(c, record, "2");
     world.give(a, record, "3");
+    world.want(d, record);
+    world.order.order_next(d);
     world.order.form({b, c, d}, {a});
     while (world.carry_out(c)) {
     }
     world.order.order_next(c); // c has reported the newest copy
     world.order.form({b, d}, {c});
     world.settle();
-    CHECK(owner(world, b) == b);
+    CHECK(world.usable(d, record));
     CHECK(world.machines[b].files[record].data == "1");
+    CHECK(world.machines[d].files[record].data == "1");
 }
 
 TEST_CASE("an owner that loads a state which says so, but lacks the data, has it recovered") {
