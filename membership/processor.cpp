@@ -55,6 +55,10 @@ Processor::View Processor::view() const { return state_->view(); }
 
 bool Processor::holds(Seq seq) const { return state_->holds(seq); }
 
+std::vector<Suspicion::Suspect> Processor::suspects(Instant now) const {
+    return state_->suspects(now);
+}
+
 std::string Processor::explain(Instant now) const { return state_->explain(now); }
 
 } // namespace membership

@@ -6,6 +6,7 @@
 // Recovery. What survives the states, the installed ring above all, is Processor's own.
 #pragma once
 
+#include "membership/suspicion.h"
 #include "totem/packets.h"
 #include "totem/send_queue.h"
 #include "totem/settings.h"
@@ -243,7 +244,9 @@ public:
     [[nodiscard]] bool
     holds(Seq seq) const; // in the installed ring's window, or discarded as safe there
 
-    // One line on the state for operators: who is suspected and until when, who was heard.
+    // With whom we would rather not form a ring for a while.
+    [[nodiscard]] std::vector<Suspicion::Suspect> suspects(Instant now) const;
+    // One line on the state: who is suspected and until when, who was heard.
     [[nodiscard]] std::string explain(Instant now) const;
 
 private:

@@ -214,8 +214,9 @@ std::string Protocol::explain(Instant now) const {
         text +=
             fmt::format(" joining=[{}] failed=[{}] heard=[{}]", fmt::join(session_.proc_set, " "),
                         fmt::join(session_.fail_set, " "), fmt::join(session_.heard, " "));
-    if (const std::string suspects = suspicion_.explain(now); !suspects.empty())
-        text += fmt::format(" suspects: {}", suspects);
+    for (const Suspicion::Suspect& suspect : suspects(now))
+        text += fmt::format(" {} {} for {} ms", suspect.who,
+                            suspect.refused ? "refused" : "doubted", suspect.left / 1ms);
     return text;
 }
 

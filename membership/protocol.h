@@ -31,6 +31,10 @@ public:
     [[nodiscard]] bool holds(Seq seq) const;
     [[nodiscard]] std::string explain(Instant now) const;
 
+    [[nodiscard]] std::vector<Suspicion::Suspect> suspects(Instant now) const {
+        return suspicion_.suspects(now);
+    }
+
     [[nodiscard]] ProcessorId self() const { return self_; }
 
     [[nodiscard]] RingId ring() const { return is_first_life() ? RingId{} : installed_.id(); }

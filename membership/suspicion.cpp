@@ -85,16 +85,13 @@ Suspicion::Record& Suspicion::record_of(ProcessorId id, Instant now) {
     return records_[id];
 }
 
-std::string Suspicion::explain(Instant now) const {
-    std::string text;
+std::vector<Suspicion::Suspect> Suspicion::suspects(Instant now) const {
+    std::vector<Suspect> all;
     for (const auto& [id, record] : records_) {
         const Instant until = std::max(record.doubted_until, record.refused_until);
-        if (until <= now) continue;
-        text +=
-            fmt::format("{}{} {} for {} ms", text.empty() ? "" : ", ", describe(id),
-                        record.refused_until > now ? "refused" : "doubted", (until - now) / 1ms);
+        if (until > now) all.push_back({id, record.refused_until > now, until - now});
     }
-    return text;
+    return all;
 }
 
 } // namespace membership

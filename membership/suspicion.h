@@ -15,7 +15,6 @@
 
 #include <boost/container/flat_map.hpp>
 
-#include <string>
 #include <vector>
 
 namespace membership {
@@ -24,6 +23,12 @@ using namespace totem;
 
 class Suspicion {
 public:
+    struct Suspect {
+        ProcessorId who;
+        bool refused = false; // or only doubted
+        Duration left{};      // the rest of its back-off
+    };
+
     Suspicion(const Settings& settings, std::uint64_t seed);
 
     [[nodiscard]] bool refuses(ProcessorId id, Instant now) const;
@@ -44,7 +49,7 @@ public:
     // its newcomers are refused.
     void flapped(NodeId node, Instant now);
 
-    [[nodiscard]] std::string explain(Instant now) const;
+    [[nodiscard]] std::vector<Suspect> suspects(Instant now) const;
 
 private:
     struct Record {

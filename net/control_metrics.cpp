@@ -75,9 +75,9 @@ std::string text(const json::object& status, std::string_view key) {
     return value->is_string() ? json::value_to<std::string>(*value) : json::serialize(*value);
 }
 
-std::size_t members_of(const json::object& status) {
-    const json::value* members = status.if_contains("members");
-    return members != nullptr && members->is_array() ? members->get_array().size() : 0;
+std::size_t length_of(const json::object& status, std::string_view key) {
+    const json::value* list = status.if_contains(key);
+    return list != nullptr && list->is_array() ? list->get_array().size() : 0;
 }
 
 void append(std::string& out,
@@ -98,7 +98,10 @@ std::string describe_metrics(const json::object& status) {
     const std::string labels = fmt::format("node=\"{}\"", *node);
     std::string out;
     append(out, "totem_members", "gauge", "Members of the installed ring.", labels,
-           static_cast<double>(members_of(status)));
+           static_cast<double>(length_of(status, "members")));
+    append(out, "totem_suspects", "gauge",
+           "Nodes that this node would rather not form a ring with for a while.", labels,
+           static_cast<double>(length_of(status, "suspects")));
     append(out, "totem_operational", "gauge", "1: the token turns; 0: the ring is being formed.",
            labels, text(status, "ring phase") == "operational" ? 1 : 0);
     append(out, "totem_serving", "gauge",

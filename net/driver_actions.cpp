@@ -88,7 +88,7 @@ void Driver::flush_multicasts() {
 
 void Driver::configured(Configuration configuration) {
     trace_.configured(now_, configuration);
-    logs::ring().info("{}", describe(configuration));
+    logs::ring().debug("{}", describe(configuration)); // the daemon tells it in CTDB's words
     bridge_.push(std::move(configuration));
     reported_at_ = {}; // worth a fresh report
 }

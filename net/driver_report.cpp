@@ -46,6 +46,7 @@ void Driver::make_report() {
     const RefusalCounts& refusals = opener_.refusals();
     const std::uint64_t echoes = refusals[static_cast<std::size_t>(Refusal::own_echo)];
     std::string explanation = processor_.explain(now_);
+    auto suspects = processor_.suspects(now_);
     const membership::Processor::View view = processor_.view();
     const std::lock_guard lock(report_mutex_);
     report_.phase = processor_.phase();
@@ -61,6 +62,7 @@ void Driver::make_report() {
     report_.queue_bytes = view.queue_bytes;
     report_.packets_held = view.packets_held;
     report_.window_packets = view.window_packets;
+    report_.suspects = std::move(suspects);
     report_.explanation = std::move(explanation);
 }
 

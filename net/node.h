@@ -73,6 +73,7 @@ struct NodeReport {
     std::size_t packets_held = 0;     // received or sent, and perhaps still wanted by others
     std::uint32_t window_packets = 0; // what all may send in a rotation, as it has adapted
     bool sealed = false;
+    std::vector<membership::Suspicion::Suspect> suspects;
     std::string explanation;
 };
 

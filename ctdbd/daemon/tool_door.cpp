@@ -31,6 +31,16 @@ json::array pnns(std::span<const totem::ProcessorId> members) {
     return list;
 }
 
+// membership/suspicion.h has the two strengths.
+json::array told(std::span<const membership::Suspicion::Suspect> suspects) {
+    json::array list;
+    for (const auto& suspect : suspects)
+        list.push_back(json::object{{"node", pnn_of(suspect.who)},
+                                    {"how", suspect.refused ? "refused" : "doubted"},
+                                    {"ms left", suspect.left / std::chrono::milliseconds(1)}});
+    return list;
+}
+
 } // namespace
 
 ToolDoor::ToolDoor(boost::asio::io_context& loop,
@@ -120,6 +130,7 @@ json::object ToolDoor::status() const {
             {"ring", fmt::format("{}", ring.ring)},
             {"ring phase", membership::describe(ring.phase)},
             {"members", pnns(ring.members)},
+            {"suspects", told(ring.suspects)},
             {"sealed", ring.sealed},
             {"component", host.epoch},
             {"component phase", statedb::describe(host.phase)},

@@ -16,7 +16,7 @@ namespace {
 
 json::object status(std::uint64_t delivered) {
     json::object made = json::parse(R"({"node": 2, "ring": "1.7:12", "ring phase": "operational",
-        "members": [1, 2, 3], "component": 4, "component phase": "active",
+        "members": [1, 2, 3], "suspects": [{"node": 4, "how": "refused", "ms left": 400}], "component": 4, "component phase": "active",
         "quorum": "majority of 0, 1, 2", "token rotation us": 57, "window packets": 64,
         "explanation": "operational: nobody is suspected"})")
                             .as_object();
@@ -36,6 +36,7 @@ std::string value_of(const std::string& text, const std::string& name) {
 TEST_CASE("metrics: what a status tells, in Prometheus' units, labelled with the node") {
     const std::string text = describe_metrics(status(1'234'567'890));
     CHECK(value_of(text, "totem_members") == "3");
+    CHECK(value_of(text, "totem_suspects") == "1");
     CHECK(value_of(text, "totem_operational") == "1");
     CHECK(value_of(text, "totem_serving") == "1");
     CHECK(std::stod(value_of(text, "totem_token_rotation_seconds")) == doctest::Approx(57e-6));

@@ -88,7 +88,7 @@ class Options(story.Story):
         self.assertIn("event monitor", self.node.log_text())
 
     def test_each_facility_may_have_a_level_of_its_own(self):
-        self.started("[logging]\nlog level = ERROR\n", totem="[logging]\n    events = DEBUG\n    ring = NOTICE\n")
+        self.started("[logging]\nlog level = ERROR\n", totem="[logging]\n    events = DEBUG\n    ring = INFO\n")
         text = self.node.log_text()
         self.assertIn("event startup", text)
         self.assertIn("members=[1]", text)

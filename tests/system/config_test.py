@@ -53,7 +53,7 @@ wrong_totem_conf = {
     "spin = 10001": ["[ring] -> spin = 10001", "line 2", "0 to 10000"],
     "[quorum]\nrule = dictatorship": ["[quorum] -> rule = dictatorship", "line 3", "dynamic or majority"],
     "[lock]\ncontrol socket = /" + 110 * "x": ["[lock] -> control socket", "line 3", "at most 107 bytes"],
-    "[rings]": ["Unknown section [rings]", "line 2", "[ring], [quorum] and [lock]"],
+    "[rings]": ["Unknown section [rings]", "line 2", "[ring], [quorum], [lock] and [logging]"],
     "just words": ["Not an option", "line 2", "name = value"],
 }
 

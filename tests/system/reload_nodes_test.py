@@ -65,6 +65,20 @@ class ReloadNodes(story.Story):
             self.cluster[pnn].start()
         self.cluster.wait_ok(four)
 
+    def test_a_node_that_starts_before_it_is_added_waits_and_disturbs_nobody(self):
+        early = self.cluster[3]
+        self.edit(4, where=[3])
+        generation = re.search("Generation:.*", self.cluster[0].must("status"))[0]
+        early.start()
+        wait_until(lambda: re.search("packets refused: [1-9]", self.cluster[0].totemctl("status").out), "it is not heard of")
+        self.cluster[0].must("attach", "served.tdb")
+        self.assertEqual(len(self.flags(0)), 3)
+        self.assertIn(generation, self.cluster[0].must("status"))
+        self.assertNotEqual(early.ctdb("attach", "served.tdb", seconds=20).code, 0, "it serves")
+        self.edit(4)
+        self.reload("Node 3 is NEW\n")
+        self.cluster.wait_ok(self.cluster.nodes[:4])
+
     def test_a_node_is_deleted_and_comes_back(self):
         self.cluster[2].must("shutdown")
         self.cluster[2].ended()
