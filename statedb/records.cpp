@@ -64,7 +64,8 @@ void Records::State::claim(const RecordName& record, bool create, Outbox& out) {
 
 void Records::State::renew(const RecordName& record, Outbox& out) {
     const Local& local = locals[record];
-    if (local.renew && !local.claimed && active() && holding(record)) claim(record, false, out);
+    const bool idle = local.phase == Phase::held && !local.claimed;
+    if (local.renew && idle && active() && holding(record)) claim(record, false, out);
 }
 
 void Records::read(const RecordName& record, std::uint64_t ticket, Outbox& out) {
@@ -186,8 +187,13 @@ void Records::State::on(ProcessorId, const Drop& command, Outbox& out) {
     for (const RecordName& record : wanted) {
         pursue(record, out);
         tidy(record);
-        read_again(record, out);
     }
+    // Who was asked may have given it away, and then nobody has anything to say any more.
+    for (auto& [ticket, read] : reads)
+        if (read.record.db == command.db) {
+            read.asked = nobody;
+            send_read(ticket, out);
+        }
 }
 
 void Records::State::on(ProcessorId sender, const Copies& command, Outbox& out) {

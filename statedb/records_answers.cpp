@@ -52,6 +52,7 @@ void Records::retired(const RecordName& record, Grant grant, bool was_empty, Out
         return;
     }
     local.phase = Phase::held;
+    state_->renew(record, out);
     state_->pursue(record, out);
     state_->pass_on(record);
     state_->tidy(record);

@@ -357,6 +357,24 @@ TEST_CASE("a read is never answered from what was given away") {
     CHECK(world.machines[c].answers[0].data.view() == "new");
 }
 
+TEST_CASE("a read ends with its database, though who was asked had given the record away") {
+    RecordWorld world = three("old");
+    world.want(b, record);
+    REQUIRE(world.carry_message());
+    REQUIRE(world.carry_out(a));
+    world.drain(a);
+    world.under_way.clear(); // what a gave never arrives
+    world.records(b).unwant(record);
+    world.records(c).read(record, 1, world.order[c]);
+    world.order.order_next(c);
+    go_on(world);
+    REQUIRE(world.machines[c].answers.empty());
+    world.records(a).drop(record.db, world.order[a]);
+    world.settle();
+    REQUIRE(world.machines[c].answers.size() == 1);
+    CHECK(world.machines[c].answers[0].data.empty());
+}
+
 TEST_CASE("what is no message of ours changes nothing") {
     RecordWorld world = three("x");
     for (const std::string& text :
