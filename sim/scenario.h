@@ -117,10 +117,11 @@ struct RecordPlan {
     double look_share = 0.1;           // of holds that write nothing
     double give_up_share = 0.02;       // of requests for a record that are taken back
     std::uint64_t digest_interval = 64;
-    bool direct = true;            // records go straight from node to node
-    Duration freeze_after = 100ms; // statedb/records.h
-    Duration notice_period{};      // 0: what it has to be
-    Duration transaction_takes{};  // on a persistent file, until its writes go to the disk
+    bool direct = true;                  // records go straight from node to node
+    std::uint32_t direct_bytes_max = 46; // so small that some records of a run do not fit
+    Duration freeze_after = 100ms;       // statedb/records.h
+    Duration notice_period{};            // 0: what it has to be
+    Duration transaction_takes{};        // on a persistent file, until its writes go to the disk
 };
 
 // -- what goes wrong

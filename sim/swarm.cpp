@@ -118,6 +118,8 @@ private:
         records.give_up_share = chance.chance(0.5) ? 0.1 : 0;
         records.digest_interval = static_cast<std::uint64_t>(chance.log_between(8, 500));
         records.freeze_after = span(chance.log_between(20, 300));
+        // Empty records alone; small ones, with few that wait for them; everything.
+        records.direct_bytes_max = std::array{46U, 56U, 1200U}[chance.below(3)];
     }
 
     // The record service relies on clocks that drift at most, and on time-outs that are the same

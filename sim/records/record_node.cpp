@@ -14,8 +14,6 @@ namespace {
 constexpr std::string_view history_name = "history";
 // Then the ring is left with our vote in it.
 constexpr Duration resigning_max = 400ms;
-// So small that some records of a run do not fit.
-constexpr std::size_t direct_bytes_max = 46;
 
 History stored_history(const Stored& stored) {
     const auto at = stored.find(std::string(history_name));
@@ -33,7 +31,7 @@ RecordNode::RecordNode(Surroundings& around,
                                            .freeze_after = plan.freeze_after,
                                            .notice_period = plan.notice_period,
                                            .direct = plan.direct,
-                                           .direct_bytes_max = direct_bytes_max}),
+                                           .direct_bytes_max = plan.direct_bytes_max}),
       messages_(around.self()), services_{&locks_, &databases_, &records_, &messages_},
       agenda_(around, agenda_timer),
       machine_(around,
