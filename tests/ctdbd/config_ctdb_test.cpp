@@ -265,7 +265,7 @@ TEST_CASE("totem.conf: an empty file is all defaults") {
     CHECK(conf.ring.token_port == 4380);
     CHECK(conf.ring.obituary_port == 4381);
     CHECK(conf.ring.direct_port == 4382);
-    CHECK_FALSE(conf.ring.direct_moves);
+    CHECK(conf.ring.direct_moves);
     CHECK(conf.ring.mtu == 0);
     CHECK(conf.ring.key_file.empty());
     CHECK(conf.ring.token_loss_timeout.count() == 300);
@@ -288,7 +288,7 @@ TEST_CASE("totem.conf: every option is read") {
     token port = 5001
     obituary port = 5002
     direct port = 5003
-    direct moves = yes
+    direct moves = no
     mtu = 9000
     key file = /etc/ctdb/totem.key
     token loss timeout = 1000
@@ -316,7 +316,7 @@ TEST_CASE("totem.conf: every option is read") {
     CHECK(conf.ring.token_port == 5001);
     CHECK(conf.ring.obituary_port == 5002);
     CHECK(conf.ring.direct_port == 5003);
-    CHECK(conf.ring.direct_moves);
+    CHECK_FALSE(conf.ring.direct_moves);
     CHECK(conf.ring.mtu == 9000);
     CHECK(conf.ring.key_file == "/etc/ctdb/totem.key");
     CHECK(conf.ring.token_loss_timeout.count() == 1000);
