@@ -31,18 +31,18 @@ void write_all(int fd, std::span<const std::uint8_t> bytes, const std::filesyste
     }
 }
 
+std::filesystem::path directory_of(const std::filesystem::path& path) {
+    return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+}
+
+} // namespace
+
 void sync_directory(const std::filesystem::path& directory) {
     const Descriptor fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (fd.get() < 0)
         fail(directory, "cannot open the directory", "create it, or correct the path");
     if (::fsync(fd.get()) != 0) fail(directory, "cannot sync the directory", look_at_disk);
 }
-
-std::filesystem::path directory_of(const std::filesystem::path& path) {
-    return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
-}
-
-} // namespace
 
 Descriptor::~Descriptor() {
     if (fd_ >= 0) ::close(fd_);

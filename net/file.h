@@ -49,4 +49,7 @@ void durable_write(const std::filesystem::path& path,
                    std::span<const std::uint8_t> bytes,
                    unsigned mode = 0600);
 
+// Which names are in the directory survives a power cut.
+void sync_directory(const std::filesystem::path& directory);
+
 } // namespace net

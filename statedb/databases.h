@@ -13,6 +13,7 @@
 #include "statedb/record_types.h"
 #include "statedb/service.h"
 
+#include <array>
 #include <map>
 #include <memory>
 #include <span>
@@ -41,6 +42,14 @@ struct Write {
     Bytes value; // header and data
 
     friend bool operator==(const Write&, const Write&) = default;
+};
+
+// What the world has on its disk.
+struct OnDisk {
+    DatabaseId id = 0;
+    Version version;
+
+    friend bool operator==(const OnDisk&, const OnDisk&) = default;
 };
 
 // -- effects: what the local world must do, those of one database in the order drained
@@ -159,8 +168,13 @@ public:
     void settle(Outbox& out);
 
     // -- answer of the world
-    // Everything of this database up to `version` is on disk.
-    void durable(DatabaseId id, Version version, Outbox& out);
+    // Everything of these databases up to these versions is on disk. What became so at once should
+    // be told at once: it is one message to the others.
+    void durable(std::span<const OnDisk> files, Outbox& out);
+
+    void durable(DatabaseId id, Version version, Outbox& out) {
+        durable(std::array{OnDisk{id, version}}, out);
+    }
 
     [[nodiscard]] std::vector<DatabaseEffect> take_effects();
 

@@ -337,10 +337,14 @@ void Databases::State::answer_refusals() {
 
 // -- durability
 
-void Databases::durable(DatabaseId id, Version version, Outbox& out) {
-    Version& known = state_->on_disk[id];
-    if (version <= known) return;
-    known = version;
+void Databases::durable(std::span<const OnDisk> files, Outbox& out) {
+    bool news = false;
+    for (const OnDisk& file : files) {
+        Version& known = state_->on_disk[file.id];
+        news = news || file.version > known;
+        known = std::max(known, file.version);
+    }
+    if (!news) return;
     state_->ack_due = true;
     state_->answer_refusals();
     if (mutated(Mutant::committed_when_durable_here)) state_->answer_commits();

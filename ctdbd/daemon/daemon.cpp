@@ -65,6 +65,10 @@ RecordWorldSettings record_settings(const Setup& setup) {
                       .debug_script = setup.conf.database.lock_debug_script.string()}};
 }
 
+JournalSettings journal_settings(const Setup& setup) {
+    return {.path = state_files_of(setup).journal, .boot = boot_of_this_machine()};
+}
+
 } // namespace
 
 protocol::Timeval time_of_day() {
@@ -81,22 +85,21 @@ Daemon::Daemon(boost::asio::io_context& context, Setup read, Past past, Logging&
       messenger(clients, registrations, nodes, disk, cluster),
       records(
           context, record_settings(setup), [this](const auto& request) { cluster.ask(request); }),
-      databases(setup,
-                tunables,
-                disk,
-                records,
-                [this](DatabaseId id, statedb::Version version) {
-                    cluster.ask([&](statedb::Databases& service, statedb::Outbox& out) {
-                        service.durable(id, version, out);
-                    });
-                }),
-      sequence_numbers(context, *this), nodes_file(*this), life(*this), lifecycle(context, *this),
-      monitoring(context, *this), addresses(context, *this), connections(context, *this),
-      takeover(context, *this), obituaries(context, *this), lock_keeper(context, *this),
-      attaching(context, *this), commits(context, *this), sections(*this),
-      traverses(context, *this), calls(*this), tunnels(*this), statistics_history(context, *this),
-      controls(context, *this), tools(context, setup.totem.lock_socket, cluster),
-      heartbeat_timer_(context), patience_timer_(context) {
+      committed_files(disk,
+                      journal_settings(setup),
+                      [this](std::span<const statedb::OnDisk> files) {
+                          cluster.ask([&](statedb::Databases& service, statedb::Outbox& out) {
+                              service.durable(files, out);
+                          });
+                      }),
+      databases(setup, tunables, committed_files, records), sequence_numbers(context, *this),
+      nodes_file(*this), life(*this), lifecycle(context, *this), monitoring(context, *this),
+      addresses(context, *this), connections(context, *this), takeover(context, *this),
+      obituaries(context, *this), lock_keeper(context, *this), attaching(context, *this),
+      commits(context, *this), sections(*this), traverses(context, *this), calls(*this),
+      tunnels(*this), statistics_history(context, *this), controls(context, *this),
+      tools(context, setup.totem.lock_socket, cluster), heartbeat_timer_(context),
+      patience_timer_(context) {
     times_.started = times_.recovery_started = times_.recovery_finished = time_of_day();
     databases.open_persistent(cluster.databases());
     life.begin();
@@ -358,9 +361,9 @@ void Daemon::perform(statedb::DatabaseEffect effect) {
                 if (DatabaseEntry* const entry = databases.find(apply.id))
                     entry->committed->apply(apply.version, std::move(apply.writes));
             },
-            [&](Replace& replace) {
+            [&](const Replace& replace) {
                 if (DatabaseEntry* const entry = databases.find(replace.id)) {
-                    entry->committed->replace(replace.version, std::move(replace.content));
+                    entry->committed->replace(replace.version, replace.content);
                     databases.set_healthy(*entry);
                 }
             },

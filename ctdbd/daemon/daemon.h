@@ -114,6 +114,7 @@ public:
     Cluster cluster;
     Messenger messenger;
     RecordWorld records;
+    CommittedFiles committed_files;
     DatabaseTable databases;
     SequenceNumbers sequence_numbers;
     NodesFile nodes_file;

@@ -39,12 +39,11 @@ bool is_database_name(const std::string& name) {
 
 DatabaseTable::DatabaseTable(const Setup& setup,
                              const config::Tunables& tunables,
-                             DiskThread& disk,
-                             RecordWorld& records,
-                             Durable durable)
-    : setup_(setup), tunables_(tunables), disk_(disk), records_(records),
-      durable_(std::move(durable)), health_(setup.conf.database.state_directory /
-                                            fmt::format("persistent_health.tdb.{}", setup.pnn)) {}
+                             CommittedFiles& committed,
+                             RecordWorld& records)
+    : setup_(setup), tunables_(tunables), committed_(committed), records_(records),
+      health_(setup.conf.database.state_directory /
+              fmt::format("persistent_health.tdb.{}", setup.pnn)) {}
 
 TdbOptions DatabaseTable::options(const std::string& name, DatabaseKind kind) const {
     const config::Database& where = setup_.conf.database;
@@ -83,6 +82,7 @@ void DatabaseTable::open_persistent(statedb::Databases& service) {
         service.loaded(id, name, DatabaseKind::is_persistent, opened.version(),
                        opened.take_content());
     }
+    committed_.begin();
 }
 
 void DatabaseTable::open(DatabaseId id, const std::string& name, DatabaseKind kind) {
@@ -94,11 +94,7 @@ void DatabaseTable::open(DatabaseId id, const std::string& name, DatabaseKind ki
     if (kind == DatabaseKind::is_volatile) {
         records_.open(id, name, std::move(tdb));
     } else {
-        const fs::path version =
-            state_files_of(setup_).directory / fmt::format("{}.{}.version", name, setup_.pnn);
-        entry.committed = std::make_unique<CommittedFile>(
-            disk_, std::move(tdb), version,
-            [this, id](statedb::Version durable) { durable_(id, durable); });
+        entry.committed = std::make_unique<CommittedFile>(committed_, id, std::move(tdb));
     }
     logs::databases().info("Attached to database '{}' (id 0x{:08x}, {})", entry.path.string(), id,
                            statedb::describe(kind));

@@ -39,16 +39,13 @@ struct DatabaseEntry {
 
 class DatabaseTable {
 public:
-    using Durable = std::function<void(DatabaseId, statedb::Version)>;
-
     DatabaseTable(const Setup& setup,
                   const config::Tunables& tunables,
-                  DiskThread& disk,
-                  RecordWorld& records,
-                  Durable durable);
+                  CommittedFiles& committed,
+                  RecordWorld& records);
 
     // At start: opens and checks every persistent database that is in the directory, and tells the
-    // service what they hold. Throws TdbError.
+    // service what they hold. Throws TdbError, JournalError.
     void open_persistent(statedb::Databases& service);
 
     // Nothing happens if it is open. Throws TdbError.
@@ -77,9 +74,8 @@ private:
 
     const Setup& setup_;
     const config::Tunables& tunables_;
-    DiskThread& disk_;
+    CommittedFiles& committed_;
     RecordWorld& records_;
-    Durable durable_;
     DatabaseHealth health_;
     std::map<DatabaseId, DatabaseEntry> entries_;
     std::uint64_t attaches_ = 0;

@@ -81,7 +81,8 @@ StateFiles state_files_of(const Setup& setup) {
     const auto directory = setup.conf.database.state_directory / "totem";
     return {.directory = directory,
             .ring = directory / fmt::format("ring.{}", setup.pnn),
-            .votes = directory / fmt::format("votes.{}", setup.pnn)};
+            .votes = directory / fmt::format("votes.{}", setup.pnn),
+            .journal = directory / fmt::format("journal.{}", setup.pnn)};
 }
 
 Past read_past(const Setup& setup, const StateFiles& files) {

@@ -42,9 +42,10 @@ struct Setup {
 void tell_children(const Setup& setup);
 
 // What must survive a restart, one file of each kind a node: which lives it has had (the ring's
-// identity), and which primary components it was in (its voting history).
+// identity), which primary components it was in (its voting history), and what was committed
+// (committed_files.h).
 struct StateFiles {
-    std::filesystem::path directory, ring, votes;
+    std::filesystem::path directory, ring, votes, journal;
 };
 
 [[nodiscard]] StateFiles state_files_of(const Setup& setup);

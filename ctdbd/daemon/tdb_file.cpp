@@ -21,6 +21,7 @@ extern "C" {
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <unistd.h>
 }
 
 namespace ctdbd::daemon {
@@ -263,6 +264,16 @@ void TdbFile::commit_transaction() {
 
 void TdbFile::cancel_transaction() {
     if (tdb_transaction_cancel(tdb_) != 0) fail("cannot cancel a transaction");
+}
+
+// -- the disk
+
+void TdbFile::stop_syncing() { tdb_add_flags(tdb_, TDB_NOSYNC); }
+
+void TdbFile::sync() {
+    if (fdatasync(tdb_fd(tdb_)) == 0) return;
+    throw TdbError(fmt::format("{}: cannot bring it to the disk: {}", options_.path.string(),
+                               std::strerror(errno)));
 }
 
 // -- sequence number

@@ -102,6 +102,12 @@ public:
     void commit_transaction();
     void cancel_transaction();
 
+    // -- the disk, for those whose content is safe elsewhere
+    // From now on a commit is whole for everybody who opens the file, also after our sudden end,
+    // but not after the machine's.
+    void stop_syncing();
+    void sync(); // everything committed until now is on the disk; waits for it
+
     // -- the sequence number of the file (ctdb-behaviour.md 2.9), not of the database
     void enable_seqnum();
     [[nodiscard]] int seqnum() const;

@@ -3,6 +3,7 @@
 //
 //     fuzz-seeds DIRECTORY       tests/fuzz/corpus, after a format has changed
 #include "ctdbd/daemon/letters.h"
+#include "ctdbd/model/journal_frames.h"
 #include "ctdbd/protocol/eventd.h"
 #include "net/stable_codec.h"
 #include "sim/trace.h"
@@ -253,6 +254,24 @@ void daemon_seeds(Corpus& corpus) {
     number = 0;
     for (const Letter& letter : letters)
         corpus.add("letters", std::to_string(number++), encode(letter).view());
+
+    namespace journal = ctdbd::journal;
+    std::string text;
+    const auto append = [&](const std::vector<std::uint8_t>& more) {
+        text.append(more.begin(), more.end());
+    };
+    const journal::Salt salt = {7};
+    append(journal::encode_head(salt));
+    append(journal::encode(journal::Opening{"boot"}, salt, {0}));
+    append(journal::encode(
+        journal::Changes{
+            {1, {2, 3}, {{"k", Bytes::copy_of("v")}}, true, journal::FileIdentity{1, 2, 3}}},
+        salt, {1}));
+    corpus.add("journal", "open", 1, text);
+    append(journal::encode(journal::Closing{{{1, {2, 3}, 4}}}, salt, {2}));
+    corpus.add("journal", "closed", 1, text);
+    corpus.add("journal", "torn", 1, text.substr(0, text.size() - 9));
+    corpus.add("journal", "spoiled", 0, std::string(40, '\x15') + std::string(40, '\2'));
 
     corpus.add("config", "ctdb", 0,
                "[logging]\n location = file:/tmp/log\n log level = INFO\n[cluster]\n"

@@ -1,0 +1,39 @@
+// The disk thread's half of a CommittedFile, and how a journal names it.
+#pragma once
+
+#include "ctdbd/daemon/tdb_file.h"
+#include "ctdbd/model/journal_frames.h"
+
+#include <utility>
+
+namespace ctdbd::daemon {
+
+struct Projection {
+    Projection(statedb::DatabaseId database, TdbOptions options)
+        : id(database), file(std::move(options)) {}
+
+    // The others begin every life empty.
+    [[nodiscard]] bool is_kept() const { return file.kind() == DatabaseKind::is_persistent; }
+
+    const statedb::DatabaseId id;
+    TdbFile file;
+    statedb::Version version; // of what the file shows
+};
+
+// Anything shorter does not exist (ctdb-behaviour.md 2.4).
+[[nodiscard]] inline bool is_record(ByteSpan value) {
+    return value.size() >= protocol::ltdb_header_size;
+}
+
+[[nodiscard]] inline ByteSpan span_of(const std::string& text) {
+    return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
+[[nodiscard]] inline std::string_view view_of(ByteSpan bytes) {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+// Throws TdbError if there is no such file.
+[[nodiscard]] journal::FileIdentity identity_of(const std::filesystem::path& path);
+
+} // namespace ctdbd::daemon
