@@ -15,10 +15,8 @@
 // (docs/adr/0023-lost-records-are-looked-for-when-wanted.md).
 #pragma once
 
-#include "statedb/record_types.h"
+#include "statedb/record_table.h"
 #include "statedb/service.h"
-
-#include <boost/intrusive/list.hpp>
 
 #include <map>
 #include <set>
@@ -28,39 +26,8 @@ namespace statedb {
 
 class Directory {
 public:
-    // Whose records these are, and whether he has them.
-    struct Standing {
-        ProcessorId owner;
-        // In which epoch he departed; nobody has looked for them since. 0: he is here, they are
-        // his.
-        std::uint64_t departed = 0;
-
-        friend auto operator<=>(const Standing&, const Standing&) = default;
-    };
-
-    struct Entry;
-
-    // All records of one standing form a list through their entries: a departed owner's become lost
-    // together, and are found without looking at any other.
-    struct Estate;
-
-    struct Entry : boost::intrusive::list_base_hook<
-                       boost::intrusive::link_mode<boost::intrusive::normal_link>> {
-        const RecordName* name = nullptr; // the key in the map
-        Estate* estate = nullptr;         // in which it is listed
-        Grant grant = 0;
-        std::vector<ProcessorId> waiting;
-
-        [[nodiscard]] ProcessorId owner() const;
-        // Its owner departed, or is here and lacks it: the newest copy is, or will be, looked for.
-        [[nodiscard]] bool lost() const;
-    };
-
-    struct Estate {
-        Standing standing;
-        boost::intrusive::list<Entry> entries = {};
-        std::uint64_t digest = 0; // sum over the entries
-    };
+    using Entry = RecordEntry;
+    using Queue = std::vector<ProcessorId>; // first come, first served
 
     // Somebody owns the record from here on.
     struct Granted {
@@ -139,7 +106,11 @@ public:
     [[nodiscard]] std::vector<RecordName> lost_by(ProcessorId who) const;
     [[nodiscard]] bool owns_any(ProcessorId who) const;
 
-    [[nodiscard]] const std::set<RecordName>& contended() const { return contended_; }
+    // Who waits for it.
+    [[nodiscard]] const Queue& waiting(const RecordName& record) const;
+
+    // Of the records that somebody waits for.
+    [[nodiscard]] const std::map<RecordName, Queue>& queues() const { return queues_; }
 
     // Records whose copies `who` has still to report.
     [[nodiscard]] std::vector<RecordName> awaited_from(ProcessorId who) const;
@@ -184,7 +155,7 @@ public:
             RecordName name;
             Standing standing; // but not whether it is being looked for
             Grant grant = 0;
-            std::vector<ProcessorId> waiting;
+            Queue waiting;
         };
 
         struct Loss {
@@ -209,9 +180,6 @@ public:
     [[nodiscard]] bool load(const Saved& saved);
 
 private:
-    // Stands for the epoch of departure where copies are being looked for: then losses_ has them.
-    static constexpr std::uint64_t being_sought = ~std::uint64_t{0};
-
     // The search for the newest copy of a record whose owner departed (or lacks it).
     struct Loss {
         // Nothing is decided while a processor that departed silently in this epoch or before may
@@ -222,16 +190,9 @@ private:
         std::map<ProcessorId, Grant> held; // members that have a copy, with its rsn
     };
 
-    Entry& create(const RecordName& record,
-                  Standing standing,
-                  Grant grant,
-                  std::vector<ProcessorId> waiting);
     void create_when_noticed(const RecordName& record, ProcessorId who);
-    void erase(std::map<RecordName, Entry>::iterator at);
-    static void unlist(Entry& entry);
-    void list(Entry& entry, Standing standing);
-    template <class How>
-    void change(Entry& entry, How how);
+    void erase(const RecordName& record);
+    void leave_queue(const RecordName& record, ProcessorId who);
     void grant(Entry& entry,
                ProcessorId owner,
                TakeOver::Source source,
@@ -253,16 +214,11 @@ private:
     std::vector<ProcessorId> members_;
     // Invariant: no two entries are under the same ownership, and none under a later one than this.
     Grant last_ownership_ = 0;
-    std::map<Standing, Estate> estates_;
-    std::map<RecordName, Entry> entries_;
-    std::map<RecordName, Loss> losses_;              // of exactly the entries that are being sought
-    std::set<RecordName> contended_;                 // entries that somebody waits for
+    RecordTable entries_;
+    std::map<RecordName, Loss> losses_;  // of exactly the entries that are being sought
+    std::map<RecordName, Queue> queues_; // of exactly the entries that somebody waits for
     std::map<ProcessorId, std::uint64_t> unnoticed_; // departed silently, and in which epoch
     std::set<ProcessorId> retreating_;               // are about to leave
 };
-
-inline ProcessorId Directory::Entry::owner() const { return estate->standing.owner; }
-
-inline bool Directory::Entry::lost() const { return estate->standing.departed != 0; }
 
 } // namespace statedb

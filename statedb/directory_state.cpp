@@ -42,11 +42,12 @@ bool losses_are_of_records(const Directory::Saved& saved) {
 Directory::Saved Directory::save() const {
     Saved saved{
         .began = began_, .epoch = epoch_, .last_ownership = last_ownership_, .members = members_};
-    for (const auto& [name, entry] : entries_) {
-        Standing standing = entry.estate->standing;
+    entries_.each([&](const Entry& entry) {
+        Standing standing = entry.standing();
         if (standing.departed == being_sought) standing.departed = 0;
-        saved.records.push_back({name, standing, entry.grant, entry.waiting});
-    }
+        const RecordName name = entry.name();
+        saved.records.push_back({name, standing, entry.grant(), waiting(name)});
+    });
     for (const auto& [name, loss] : losses_)
         saved.losses.push_back({name,
                                 loss.epoch,
@@ -74,7 +75,8 @@ bool Directory::load(const Saved& saved) {
         const bool sought = losses_.contains(record.name);
         const Standing standing{record.standing.owner,
                                 sought ? being_sought : record.standing.departed};
-        create(record.name, standing, record.grant, record.waiting);
+        entries_.create(record.name, standing, record.grant);
+        if (!record.waiting.empty()) queues_[record.name] = record.waiting;
     }
     unnoticed_ = {saved.unnoticed.begin(), saved.unnoticed.end()};
     retreating_ = {saved.retreating.begin(), saved.retreating.end()};

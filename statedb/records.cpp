@@ -33,7 +33,8 @@ void Records::State::pursue(const RecordName& record, Outbox& out) {
     if (local.phase == Phase::giving && local.giving_to != nobody) return; // then we ask him
     const Directory::Entry* const entry = directory.find(record);
     if (entry != nullptr) {
-        if (std::ranges::find(entry->waiting, settings.self) != entry->waiting.end()) return;
+        const Directory::Queue& waiting = directory.waiting(record);
+        if (std::ranges::find(waiting, settings.self) != waiting.end()) return;
         if (local.phase == Phase::held && holding(record)) {
             local.wanted = false;
             emit(Ready{record});
@@ -89,7 +90,7 @@ void Records::vacuum(std::span<const RecordName> candidates, Outbox& out) {
     if (!state_->active()) return;
     for (const RecordName& record : candidates) {
         const auto grant = state_->holding(record);
-        if (!grant || !state_->directory.find(record)->waiting.empty()) continue;
+        if (!grant || !state_->directory.waiting(record).empty()) continue;
         State::Local& local = state_->locals[record];
         if (local.phase != Phase::held || local.wanted) continue;
         local.phase = Phase::retiring;
@@ -291,7 +292,7 @@ void Records::State::pass_on(const RecordName& record) {
     const std::optional<Grant> grant = active() ? holding(record) : std::nullopt;
     if (!grant) return;
     // Ourselves among them: a claim that was fulfilled outside of the order meanwhile.
-    const std::vector<ProcessorId>& waiting = directory.find(record)->waiting;
+    const Directory::Queue& waiting = directory.waiting(record);
     const auto next =
         std::ranges::find_if(waiting, [&](const ProcessorId& who) { return who != settings.self; });
     const auto at = locals.find(record);
@@ -319,7 +320,7 @@ void Records::State::ask_for_copies(std::span<const RecordName> lost) {
     Report report;
     for (const RecordName& record : lost) {
         give_up(record);
-        if (asked.insert({record, directory.find(record)->grant}).second)
+        if (asked.insert({record, directory.find(record)->grant()}).second)
             report.records.push_back(record);
     }
     if (!report.records.empty()) emit(std::move(report));
@@ -330,7 +331,8 @@ void Records::State::ask_for_copies(std::span<const RecordName> lost) {
 std::optional<RecordStatus> Records::find(const RecordName& record) const {
     const Directory::Entry* const entry = state_->directory.find(record);
     if (entry == nullptr) return std::nullopt;
-    return RecordStatus{entry->owner(), entry->grant, entry->lost(), entry->waiting};
+    return RecordStatus{entry->owner(), entry->grant(), entry->lost(),
+                        state_->directory.waiting(record)};
 }
 
 void Records::allow_for(Duration notice_period) { state_->settings.notice_period = notice_period; }

@@ -165,14 +165,14 @@ void Records::State::reconcile_files(Outbox&) {
     must_reconcile = false;
     std::map<RecordName, Reconcile::Kept> kept;
     for (const RecordName& record : directory.owned_by(settings.self))
-        kept[record] = {record, directory.find(record)->grant, true};
+        kept[record] = {record, directory.find(record)->grant(), true};
     for (const RecordName& record : directory.sought())
         if (const auto rsn = directory.reported(record, settings.self))
             kept[record] = {record, *rsn, false};
     // Ours when we departed: what we have of them may be the newest, looked for already or not.
     for (const RecordName& record : directory.lost_by(settings.self))
         if (!mutated(Mutant::unsought_not_kept))
-            kept[record] = {record, directory.find(record)->grant, false};
+            kept[record] = {record, directory.find(record)->grant(), false};
     for (const auto& [record, move] : moves) {
         const bool given = move.to != settings.self;
         if (given && mutated(Mutant::given_record_kept)) continue;
@@ -208,7 +208,7 @@ void Records::State::resume(Outbox& out) {
         renew(record, out);
         pursue(record, out);
     }
-    for (const RecordName& record : directory.contended())
+    for (const auto& [record, queue] : directory.queues())
         pass_on(record);
     for (const auto& [ticket, read] : reads)
         if (read.asked == nobody) send_read(ticket, out);
@@ -328,8 +328,8 @@ void Records::State::keep_unheard_of(const std::map<RecordName, Grant>& had, Out
     unheard_of.clear();
     for (const auto& [record, grant] : had) {
         const Directory::Entry* const entry = directory.find(record);
-        if (entry == nullptr || grant <= entry->grant || moves.contains(record)) continue;
-        if (ownership_of(grant) == ownership_of(entry->grant))
+        if (entry == nullptr || grant <= entry->grant() || moves.contains(record)) continue;
+        if (ownership_of(grant) == ownership_of(entry->grant()))
             note_move(record, {grant, settings.self, {}, out.now()});
         else if (entry->lost())
             unheard_of[record] = grant;

@@ -145,7 +145,7 @@ class Table {
 public:
     explicit Table(records::pb::State& state) : state_(state) {}
 
-    std::uint32_t operator()(Directory::Standing standing) {
+    std::uint32_t operator()(Standing standing) {
         const auto [at, is_new] =
             indexes_.try_emplace(standing, static_cast<std::uint32_t>(indexes_.size()));
         if (is_new) {
@@ -156,11 +156,11 @@ public:
         return at->second;
     }
 
-    std::uint32_t operator()(ProcessorId who) { return (*this)(Directory::Standing{who}); }
+    std::uint32_t operator()(ProcessorId who) { return (*this)(Standing{who}); }
 
 private:
     records::pb::State& state_;
-    std::map<Directory::Standing, std::uint32_t> indexes_;
+    std::map<Standing, std::uint32_t> indexes_;
 };
 
 // Reads indexes; remembers whether one lay outside of the table.
@@ -170,7 +170,7 @@ public:
 
     ProcessorId operator()(std::uint32_t index) { return standing(index).owner; }
 
-    Directory::Standing standing(std::uint32_t index) {
+    Standing standing(std::uint32_t index) {
         if (index < static_cast<std::uint32_t>(state_.processors_size())) {
             const auto& processor = state_.processors(static_cast<int>(index));
             return {get(processor), processor.departed()};

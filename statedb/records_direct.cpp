@@ -52,8 +52,8 @@ bool Records::State::may_ask(const RecordName& record) const {
     const auto at = locals.find(record);
     const bool in_vain =
         at != locals.end() && !at->second.asked && at->second.attempts >= attempts_max;
-    return entry != nullptr && entry->waiting.empty() && whom != settings.self && is_member(whom) &&
-           !in_vain;
+    return entry != nullptr && directory.waiting(record).empty() && whom != settings.self &&
+           is_member(whom) && !in_vain;
 }
 
 void Records::State::ask(const RecordName& record, Outbox& out) {
@@ -181,9 +181,9 @@ void Records::State::on(ProcessorId, const Give& give, Outbox& out) {
     const Directory::Entry* const entry = directory.find(give.record);
     if (entry == nullptr || entry->lost()) return;
     const auto known = moves.find(give.record);
-    const Grant newest = known != moves.end() ? known->second.grant : entry->grant;
+    const Grant newest = known != moves.end() ? known->second.grant : entry->grant();
     const bool is_new = give.grant > newest || mutated(Mutant::grant_taken_again);
-    if (!is_new || ownership_of(give.grant) != ownership_of(entry->grant)) return;
+    if (!is_new || ownership_of(give.grant) != ownership_of(entry->grant())) return;
     note_move(give.record, {give.grant, settings.self, {}, out.now()});
     Local& local = locals[give.record];
     std::vector<ProcessorId> asking = give.asking;

@@ -32,7 +32,7 @@ std::optional<Grant> Records::State::holding(const RecordName& record) const {
     if (entry == nullptr || entry->lost()) return std::nullopt;
     if (const auto move = moves.find(record); move != moves.end())
         return move->second.to == settings.self ? std::optional{move->second.grant} : std::nullopt;
-    return entry->owner() == settings.self ? std::optional{entry->grant} : std::nullopt;
+    return entry->owner() == settings.self ? std::optional{entry->grant()} : std::nullopt;
 }
 
 std::map<RecordName, Grant> Records::State::held_records() const {
@@ -85,8 +85,8 @@ void Records::State::forget_overtaken(const RecordName& record) {
     const auto at = moves.find(record);
     if (at == moves.end()) return;
     const Directory::Entry* const entry = directory.find(record);
-    const bool ahead = entry != nullptr && at->second.grant > entry->grant &&
-                       ownership_of(at->second.grant) == ownership_of(entry->grant);
+    const bool ahead = entry != nullptr && at->second.grant > entry->grant() &&
+                       ownership_of(at->second.grant) == ownership_of(entry->grant());
     if (!ahead) forget_move(record);
 }
 

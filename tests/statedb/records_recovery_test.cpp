@@ -232,7 +232,7 @@ TEST_CASE("where all was forgotten, records wait for the notice period of who is
         REQUIRE(outcome.granted.size() == 1);
         CHECK(outcome.granted[0].owner == a);
         CHECK(outcome.granted[0].source == TakeOver::Source::fresh);
-        CHECK(directory.find(record)->waiting == std::vector{b});
+        CHECK(directory.waiting(record) == std::vector{b});
     }
     SUBCASE("the node comes, in whatever life, and has frozen") {
         CHECK(directory.returned(d).granted.size() == 1);

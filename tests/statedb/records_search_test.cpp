@@ -36,15 +36,17 @@ View without(std::uint64_t epoch, std::vector<ProcessorId> members, ProcessorId 
 }
 
 // d has these two, and departs.
-Directory after_departure_of_d() {
+struct AfterDeparture {
+    AfterDeparture() {
+        (void)directory.configured(component(5, {a, b, c, d}));
+        for (const RecordName& name : {record, other})
+            (void)directory.claim(name, {.who = d, .create = true});
+        const auto outcome = directory.configured(without(6, {a, b, c}, d));
+        CHECK(outcome.lost.empty());
+    }
+
     Directory directory;
-    (void)directory.configured(component(5, {a, b, c, d}));
-    for (const RecordName& name : {record, other})
-        (void)directory.claim(name, {.who = d, .create = true});
-    const auto outcome = directory.configured(without(6, {a, b, c}, d));
-    CHECK(outcome.lost.empty());
-    return directory;
-}
+};
 
 // Commands of this kind that `who` wants ordered now.
 template <class Command>
@@ -58,8 +60,9 @@ std::vector<Command> submitted(RecordWorld& world, ProcessorId who) {
 
 } // namespace
 
-TEST_CASE("what a departed owner had is lost at once, and looked for when somebody claims it") {
-    Directory directory = after_departure_of_d();
+TEST_CASE_FIXTURE(
+    AfterDeparture,
+    "what a departed owner had is lost at once, and looked for when somebody claims it") {
     CHECK(directory.lost() == 2);
     CHECK(directory.unsought() == 2);
     CHECK(directory.find(record)->lost());
@@ -81,15 +84,16 @@ TEST_CASE("who waited for a record when its owner departed has it looked for at 
     CHECK(directory.configured(without(6, {a, b, c}, d)).lost == std::vector{record});
 }
 
-TEST_CASE("a search that begins late asks all who are here by then, and waits for all who went") {
-    Directory directory = after_departure_of_d();
+TEST_CASE_FIXTURE(
+    AfterDeparture,
+    "a search that begins late asks all who are here by then, and waits for all who went") {
     (void)directory.returned(d); // it certainly uses nothing any more
     View merged = component(7, {a, b, c, d});
     merged.joined = {d};
     (void)directory.configured(merged);
     (void)directory.configured(without(8, {a, b, d}, c));
     CHECK(directory.claim(record, {.who = a}).lost == std::vector{record});
-    const Directory::Report report[] = {{record, directory.find(record)->grant}};
+    const Directory::Report report[] = {{record, directory.find(record)->grant()}};
     const Directory::Report none[] = {{record, std::nullopt}};
     CHECK(directory.copies(a, none).granted.empty());
     CHECK(directory.copies(b, none).granted.empty());
@@ -99,8 +103,8 @@ TEST_CASE("a search that begins late asks all who are here by then, and waits fo
     CHECK(outcome.granted[0].owner == d);
 }
 
-TEST_CASE("an owner that comes back does not have what it had before it is asked for it") {
-    Directory directory = after_departure_of_d();
+TEST_CASE_FIXTURE(AfterDeparture,
+                  "an owner that comes back does not have what it had before it is asked for it") {
     View merged = component(7, {a, b, c, d});
     merged.joined = {d};
     (void)directory.configured(merged);
@@ -114,8 +118,7 @@ TEST_CASE("an owner that comes back does not have what it had before it is asked
     CHECK(directory.unsought() == 3);
 }
 
-TEST_CASE("a state says what is lost, be it looked for or not") {
-    Directory directory = after_departure_of_d();
+TEST_CASE_FIXTURE(AfterDeparture, "a state says what is lost, be it looked for or not") {
     (void)directory.claim(record, {.who = b});
     (void)directory.claim({7, "living"}, {.who = c, .create = true});
     const auto bytes = record_command::encode_state(directory.save());
@@ -134,8 +137,7 @@ TEST_CASE("a state says what is lost, be it looked for or not") {
     }
 }
 
-TEST_CASE("what is lost can be dropped, and is part of the digest") {
-    Directory directory = after_departure_of_d();
+TEST_CASE_FIXTURE(AfterDeparture, "what is lost can be dropped, and is part of the digest") {
     const std::uint64_t before = directory.digest();
     (void)directory.search(std::vector{other});
     CHECK(directory.digest() != before);
