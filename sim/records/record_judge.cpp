@@ -77,7 +77,11 @@ void RecordJudge::look_for_second_owner(Surroundings& at,
 
 // -- who has the latest write
 
+// Who was in a chain as the files were shut may still write; what a state that is being loaded says
+// of the record is done behind him.
 void RecordJudge::note_keeper(Story& story, NodeId node) {
+    const auto shut = frozen_.find(node);
+    if (shut != frozen_.end() && shut->second) return;
     if (!away_.contains(node)) story.keepers.insert(node);
 }
 
