@@ -307,7 +307,10 @@ void Databases::State::resolve(std::uint64_t serial, const Outcome& outcome) {
     answer_refusals();
 }
 
+// Not before our Barrier, when a state was loaded: versions of the line before it say nothing about
+// the line that is followed now.
 void Databases::State::answer_commits() {
+    if (barrier_awaited != 0) return;
     std::erase_if(commits, [&](const auto& item) {
         const LocalCommit& commit = item.second;
         if (!commit.version) return false;

@@ -89,7 +89,11 @@ void DatabaseJudge::decided(Surroundings& at,
                         fmt::format("sequence number {} follows {}", now.sequence, old.sequence));
     }
     keep_to_line(at, tree, now);
-    if (!grows_from_trunk(tree, now))
+    // Who stood still while a new volatile epoch began is told the end of its own one later; nobody
+    // is acknowledged by that.
+    const auto era = era_of_.find(at.self().node);
+    const bool in_the_past = era != era_of_.end() && era->second != last_era_;
+    if (!in_the_past && !grows_from_trunk(tree, now))
         at.violated("kept commits",
                     fmt::format("the content with sequence number {} lacks transactions that "
                                 "were acknowledged",
@@ -111,6 +115,17 @@ void DatabaseJudge::decided(Surroundings& at,
         }
     }
 }
+
+namespace {
+
+std::string describe(const Components& components) {
+    std::vector<std::string> each;
+    for (const auto& members : components)
+        each.push_back(fmt::format("[{}]", fmt::join(members, " ")));
+    return fmt::format("{}", fmt::join(each, ", "));
+}
+
+} // namespace
 
 void DatabaseJudge::on_disk(NodeId node, DatabaseId db, const ContentName& content) {
     disks_[node][db] = content;
@@ -134,8 +149,9 @@ void DatabaseJudge::acknowledged(Surroundings& at,
             components, [&](const auto& members) { return on_disks_of(members, db, sequence); }))
         at.violated(
             "kept commits",
-            fmt::format("{} is acknowledged as number {} and not on the disks of all members",
-                        describe(transaction), sequence));
+            fmt::format("{} is acknowledged as number {} and not on the disks of all members of "
+                        "any of {}; the disks have {}",
+                        describe(transaction), sequence, describe(components), disks_of(db)));
     extend_trunk(at, tree, made->second);
 }
 
@@ -148,6 +164,14 @@ bool DatabaseJudge::on_disks_of(const std::vector<ProcessorId>& members,
         const auto content = disk->second.find(db);
         return content != disk->second.end() && content->second.sequence >= sequence;
     });
+}
+
+std::string DatabaseJudge::disks_of(DatabaseId db) const {
+    std::vector<std::string> numbers;
+    for (const auto& [node, contents] : disks_)
+        if (const auto content = contents.find(db); content != contents.end())
+            numbers.push_back(fmt::format("{}: {}", node, content->second.sequence));
+    return fmt::format("{}", fmt::join(numbers, ", "));
 }
 
 // What an acknowledged one was made from is as permanent as itself.

@@ -40,8 +40,8 @@ struct TransactionName {
 
 inline constexpr std::string_view client_key = "by/"; // and the client's name: its number
 
-// The component that acknowledges, and the one before it: who has just become a member receives a
-// state that contains all that was durable on the others.
+// One of them acknowledges, the last one that is surely known or one that was tried since: who has
+// just become a member receives a state that contains all that was durable on the others.
 using Components = std::vector<std::vector<ProcessorId>>;
 
 class DatabaseJudge {
@@ -89,6 +89,7 @@ private:
     [[nodiscard]] bool on_disks_of(const std::vector<ProcessorId>& members,
                                    DatabaseId db,
                                    std::uint64_t sequence) const;
+    [[nodiscard]] std::string disks_of(DatabaseId db) const;
     [[nodiscard]] static bool grows_from_trunk(const Tree& tree, ContentName content);
     static void extend_trunk(Surroundings& at, Tree& tree, ContentName content);
 

@@ -172,7 +172,7 @@ void RecordNode::settle() {
     go_on_leaving();
     report();
     if (const auto status = host_->status(); status.phase == HostPhase::active)
-        component_ = status.members;
+        components_ = {status.members};
     if (const auto deadline = host_->deadline()) around_.set_timer(host_timer, *deadline);
     while (const auto alarm = host_->take_alarm()) {
         if (!judges_.census.any_damaged()) around_.violated("equal replicas", *alarm);
@@ -215,8 +215,10 @@ void RecordNode::report() {
         return ReplicaDigests{locks_.digest(), databases_.digest(), records_.digest()};
     });
     const bool may_act = status.phase != HostPhase::waiting && status.phase != HostPhase::no_quorum;
-    if (may_act && std::exchange(tried_, status.ring) != status.ring)
+    if (may_act && std::exchange(tried_, status.ring) != status.ring) {
         judges_.records.component_tried(status.ring, status.members);
+        components_.push_back(status.members);
+    }
     if (status.phase == HostPhase::syncing) judges_.records.loads_state(around_.self().node);
     if (status.phase == HostPhase::active && std::exchange(entered_, status.ring) != status.ring) {
         around_.formed();
@@ -297,9 +299,10 @@ void RecordNode::perform(DatabaseEffect effect) {
               },
               [&](const Detached&) {}, [&](const DetachRefused&) {},
               [&](const Committed& done) {
-                  answer(done.ticket, {.committed = true,
-                                       .unsure = false,
-                                       .components = {component_, host_->status().members}});
+                  Components components = components_;
+                  components.push_back(host_->status().members);
+                  answer(done.ticket,
+                         {.committed = true, .unsure = false, .components = std::move(components)});
               },
               [&](const CommitRefused& refused) {
                   answer(refused.ticket,

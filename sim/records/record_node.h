@@ -93,8 +93,10 @@ private:
     Clients clients_;
 
     bool settling_ = false;
-    std::vector<ProcessorId> component_; // that we took part in, before what happens now
-    RingId tried_, entered_;             // for the judges: that may act, and that we act in
+    // The last that we are known to have taken part in, and those that may have formed since: one
+    // that is followed by the next ring at once is over before anybody has looked.
+    Components components_;
+    RingId tried_, entered_; // for the judges: that may act, and that we act in
     QueueWatch queue_watch_;
     bool no_room_ = false;
     bool leaving_ = false, left_ = false;
