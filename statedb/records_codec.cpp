@@ -113,6 +113,7 @@ struct Encoder {
     }
 
     void operator()(const Moved& moved) const {
+        out.mutable_moved();
         for (const Moved::Move& move : moved.moves) {
             auto& item = *out.mutable_moved()->add_moves();
             put(move.record, *item.mutable_record());

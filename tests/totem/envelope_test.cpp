@@ -69,7 +69,7 @@ TEST_CASE("envelope: every malformed one is refused for its reason") {
         {"another magic", [](Datagram& d) { d[1] = 0x55; }, WireError::unknown_version},
         {"a later version", [](Datagram& d) { d[0] = 0x32; }, WireError::unknown_version},
         {"type 0", [](Datagram& d) { d[2] = 0; }, WireError::unknown_type},
-        {"type 9", [](Datagram& d) { d[2] = 9; }, WireError::unknown_type},
+        {"type 10", [](Datagram& d) { d[2] = 10; }, WireError::unknown_type},
         {"a flag nobody knows", [](Datagram& d) { d[3] = 2; }, WireError::bad_field},
         {"sent by node 0", [](Datagram& d) { d[14] = 0; }, WireError::bad_field},
         {"counter 0", [](Datagram& d) { std::fill(&d[34], &d[34] + 8, 0); }, WireError::bad_field},
