@@ -18,7 +18,7 @@ CommittedFile::CommittedFile(CommittedFiles& files, statedb::DatabaseId id, TdbO
 void CommittedFile::enable_seqnum() {
     if ((open_flags_ & protocol::tdb_open_flag::seqnum) != 0) return;
     open_flags_ |= protocol::tdb_open_flag::seqnum;
-    files_.on_disk_thread([projection = projection_] { projection->file.enable_seqnum(); });
+    projection_->counted = true;
 }
 
 void CommittedFile::apply(Version version, std::vector<statedb::Write> writes) {

@@ -124,6 +124,7 @@ void CommittedFiles::Disk::write_journal(const std::vector<Waiting>& all) {
 // All that is to be changed in one file is one transaction.
 void CommittedFiles::Disk::change_file(Projection& projection,
                                        const std::vector<Waiting>& all) const {
+    if (projection.counted) projection.file.enable_seqnum();
     bool begun = false;
     for (const Waiting& one : all) {
         if (one.projection.get() != &projection) continue;
@@ -259,10 +260,6 @@ void CommittedFiles::forget_what_is_gone() const {
 void CommittedFiles::submit(const std::shared_ptr<Projection>& projection, journal::Change change) {
     change.database = projection->id;
     submit(Waiting{projection, std::move(change)});
-}
-
-void CommittedFiles::on_disk_thread(DiskThread::Job job) {
-    disk_thread_.submit(std::move(job), [] {});
 }
 
 void CommittedFiles::submit(Waiting one) {

@@ -61,9 +61,6 @@ public:
     // In order. Without writes: the content that it has is of that version.
     void submit(const std::shared_ptr<Projection>& projection, journal::Change change);
 
-    // Whatever else is to be done with a file.
-    void on_disk_thread(DiskThread::Job job);
-
 private:
     struct Disk; // what the disk thread uses
     struct Waiting;

@@ -4,6 +4,7 @@
 #include "ctdbd/daemon/tdb_file.h"
 #include "ctdbd/model/journal_frames.h"
 
+#include <atomic>
 #include <utility>
 
 namespace ctdbd::daemon {
@@ -18,6 +19,9 @@ struct Projection {
     const statedb::DatabaseId id;
     TdbFile file;
     statedb::Version version; // of what the file shows
+    // Changes are to be counted in the file from here on. Set by the loop: a change that is
+    // submitted later may be made by a job that was there before.
+    std::atomic<bool> counted{false};
 };
 
 // Anything shorter does not exist (ctdb-behaviour.md 2.4).

@@ -6,6 +6,7 @@
 
 #include <csignal>
 #include <fstream>
+#include <future>
 #include <random>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -155,6 +156,22 @@ std::string torn(const std::string& old, std::string now, std::mt19937& random) 
 }
 
 } // namespace
+
+TEST_CASE("a commit counts once somebody asked for it, though an earlier job makes it") {
+    const TestDirectory directory;
+    {
+        Life life(directory);
+        std::promise<void> go_on;
+        life.disk.submit([wait = go_on.get_future().share()] { wait.get(); }, [] {});
+        life.file.confirm({1, 0});
+        life.file.enable_seqnum();
+        life.file.apply({1, 1}, writes_of(1));
+        go_on.set_value();
+        life.settle(2);
+    }
+    const TdbFile seen({.path = directory.path() / "p.tdb.0", .kind = DatabaseKind::is_persistent});
+    CHECK(seen.seqnum() > 0);
+}
 
 TEST_CASE("a daemon that is killed has told of nothing that is not there") {
     for (const std::uint64_t commits : {0, 1, 7, 30, 90}) {
