@@ -271,4 +271,15 @@ private:
     std::map<RecordName, std::string> emptied_;
 };
 
+// These have formed a component, and nothing is under way.
+inline RecordWorld component_of(const std::vector<ProcessorId>& members,
+                                const RecordSettings& settings) {
+    RecordWorld world;
+    for (const ProcessorId who : members)
+        world.add(who, settings);
+    world.order.form(members);
+    world.settle();
+    return world;
+}
+
 } // namespace statedb::test

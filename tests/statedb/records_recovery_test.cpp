@@ -14,14 +14,7 @@ constexpr ProcessorId a = processor(1), b = processor(2), c = processor(3), d = 
 const RecordName record{7, "counter"};
 constexpr Duration notice = 3s;
 
-RecordWorld four() {
-    RecordWorld world;
-    for (const ProcessorId who : {a, b, c, d})
-        world.add(who, {.notice_period = notice});
-    world.order.form({a, b, c, d});
-    world.settle();
-    return world;
-}
+RecordWorld four() { return component_of({a, b, c, d}, {.notice_period = notice}); }
 
 ProcessorId owner(RecordWorld& world, ProcessorId seen_by) {
     return world.records(seen_by).find(record)->owner;
