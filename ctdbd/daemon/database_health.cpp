@@ -2,14 +2,6 @@
 
 namespace ctdbd::daemon {
 
-namespace {
-
-ByteSpan span_of(const std::string& text) {
-    return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
-}
-
-} // namespace
-
 DatabaseHealth::DatabaseHealth(const std::filesystem::path& path)
     : file_({.path = path, .kind = DatabaseKind::is_persistent, .hash_size = 101}) {
     file_.scan([this](ByteSpan key, ByteSpan value) {

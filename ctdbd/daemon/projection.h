@@ -29,14 +29,6 @@ struct Projection {
     return value.size() >= protocol::ltdb_header_size;
 }
 
-[[nodiscard]] inline ByteSpan span_of(const std::string& text) {
-    return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
-}
-
-[[nodiscard]] inline std::string_view view_of(ByteSpan bytes) {
-    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
 // Throws TdbError if there is no such file.
 [[nodiscard]] journal::FileIdentity identity_of(const std::filesystem::path& path);
 

@@ -17,6 +17,7 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 struct tdb_context;
 
@@ -26,6 +27,15 @@ using base::Bytes;
 using ByteSpan = std::span<const std::uint8_t>;
 
 using statedb::DatabaseKind;
+
+// A key as bytes, and bytes as a key.
+[[nodiscard]] inline ByteSpan span_of(const std::string& text) {
+    return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
+[[nodiscard]] inline std::string_view view_of(ByteSpan bytes) {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
 
 // The file cannot be used: a sentence that names it. While starting up it ends the start; later it
 // means that the disk or the file is damaged.
