@@ -123,8 +123,7 @@ int serve(daemon::Setup setup, daemon::Logging& logging) {
         return exit_socket;
     }
     const Signals signals(loop, *daemon, logging);
-    daemon->start();
-    loop.run();
+    daemon->run();
     spdlog::info("CTDB daemon shutting down");
     return daemon->exit_code();
 }

@@ -152,6 +152,7 @@ struct Thaw {};
 struct DirectMessage {
     ProcessorId to;
     Bytes content;
+    bool question = false; // somebody here waits for what it asks for
 };
 
 using RecordEffect = std::variant<TakeOver,

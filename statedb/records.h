@@ -110,7 +110,8 @@ public:
     [[nodiscard]] std::vector<RecordEffect> take_effects();
 
     // -- outside of the order
-    void arrived(ProcessorId from, const Bytes& message, Outbox& out); // a DirectMessage's content
+    // A DirectMessage's content. True: it brought a record that was asked for.
+    bool arrived(ProcessorId from, const Bytes& message, Outbox& out);
     [[nodiscard]] std::vector<DirectMessage> take_messages();
 
     // -- what is known

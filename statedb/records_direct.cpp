@@ -27,19 +27,23 @@ constexpr std::size_t bytes_kept_max = std::size_t{4} << 20;
 } // namespace
 
 void Records::State::say(ProcessorId to, decltype(Direct::content) content) {
-    messages.push_back({to, encode_direct(Direct{ring, std::move(content)})});
+    const Ask* const asks = std::get_if<Ask>(&content);
+    const bool question = asks != nullptr && asks->asking == settings.self;
+    messages.push_back({to, encode_direct(Direct{ring, std::move(content)}), question});
 }
 
 std::vector<DirectMessage> Records::take_messages() { return std::exchange(state_->messages, {}); }
 
-void Records::arrived(ProcessorId from, const Bytes& message, Outbox& out) {
+bool Records::arrived(ProcessorId from, const Bytes& message, Outbox& out) {
     State& state = *state_;
     state.notice_time(out);
-    if (!state.settings.direct || !state.active() || state.frozen || state.freeze_at) return;
+    if (!state.settings.direct || !state.active() || state.frozen || state.freeze_at) return false;
     const std::optional<Direct> direct = decode_direct(message);
-    if (!direct || !state.is_member(from)) return;
-    if (direct->ring != state.ring && !mutated(Mutant::grant_of_another_ring)) return;
+    if (!direct || !state.is_member(from)) return false;
+    if (direct->ring != state.ring && !mutated(Mutant::grant_of_another_ring)) return false;
+    const std::size_t effects = state.effects.size();
     std::visit([&](const auto& content) { state.on(from, content, out); }, direct->content);
+    return std::holds_alternative<Give>(direct->content) && state.effects.size() > effects;
 }
 
 // -- asking

@@ -76,6 +76,7 @@ statedb::RecordSettings settings_of_records(const ClusterSettings& settings,
 
 struct Cluster::State {
     boost::asio::io_context& loop;
+    Vigil& vigil;
     DiskThread& disk;
     ClusterWorld& world;
     std::filesystem::path votes;
@@ -104,10 +105,11 @@ struct Cluster::State {
     std::shared_ptr<bool> alive = std::make_shared<bool>(true);
 
     State(boost::asio::io_context& context,
+          Vigil& watch,
           DiskThread& disk_thread,
           ClusterSettings settings,
           ClusterWorld& daemon)
-        : loop(context), disk(disk_thread), world(daemon), votes(settings.votes),
+        : loop(context), vigil(watch), disk(disk_thread), world(daemon), votes(settings.votes),
           node(settings.node),
           direct(settings.direct_moves
                      ? std::make_unique<net::DirectPort>(settings.node, node.self())
@@ -196,7 +198,7 @@ void Cluster::State::watch_direct() {
 // All that are there, or we would not be told of the rest; but others get their turn in between.
 void Cluster::State::read_direct() {
     const bool more = direct->receive([this](totem::ProcessorId from, const Bytes& message) {
-        records.arrived(from, message, host.outbox(monotonic_now()));
+        if (records.arrived(from, message, host.outbox(monotonic_now()))) vigil.answered();
         settle();
     });
     if (!more) return watch_direct();
@@ -212,8 +214,10 @@ void Cluster::State::settle() {
     while (perform_effects()) {
     }
     settling = false;
-    for (const statedb::DirectMessage& message : records.take_messages())
+    for (const statedb::DirectMessage& message : records.take_messages()) {
         direct->send(message.to.node, message.content);
+        if (message.question) vigil.asked();
+    }
     store_history();
     submit_what_waits();
     go_on_leaving();
@@ -336,10 +340,11 @@ void Cluster::State::set_deadline() {
 // -- Cluster
 
 Cluster::Cluster(boost::asio::io_context& loop,
+                 Vigil& vigil,
                  DiskThread& disk,
                  ClusterSettings settings,
                  ClusterWorld& world)
-    : state_(std::make_unique<State>(loop, disk, std::move(settings), world)) {}
+    : state_(std::make_unique<State>(loop, vigil, disk, std::move(settings), world)) {}
 
 Cluster::~Cluster() { *state_->alive = false; }
 

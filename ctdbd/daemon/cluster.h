@@ -8,6 +8,7 @@
 
 #include "ctdbd/daemon/disk_thread.h"
 #include "ctdbd/daemon/letters.h"
+#include "ctdbd/daemon/vigil.h"
 #include "net/node.h"
 #include "statedb/databases.h"
 #include "statedb/host.h"
@@ -85,8 +86,9 @@ struct ClusterSettings {
 class Cluster {
 public:
     // Opens the ring's sockets and storage; throws std::runtime_error. Nothing moves before
-    // start(). `world` is borrowed.
+    // start(). `vigil` and `world` are borrowed.
     Cluster(boost::asio::io_context& loop,
+            Vigil& vigil,
             DiskThread& disk,
             ClusterSettings settings,
             ClusterWorld& world);

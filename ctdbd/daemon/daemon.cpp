@@ -78,10 +78,11 @@ protocol::Timeval time_of_day() {
 }
 
 Daemon::Daemon(boost::asio::io_context& context, Setup read, Past past, Logging& log)
-    : loop(context), setup(std::move(read)), logging(log), tunables(setup.tunables),
+    : loop(context), setup(std::move(read)), vigil(context, setup.totem.ring.direct_spin),
+      logging(log), tunables(setup.tunables),
       nodes(first_lines(setup, past), setup.pnn, first_words(setup)),
       clients(context, setup.paths.socket, setup.paths.test_mode), disk(context),
-      cluster(context, disk, cluster_settings(setup, past), *this),
+      cluster(context, vigil, disk, cluster_settings(setup, past), *this),
       messenger(clients, registrations, nodes, disk, cluster),
       records(
           context, record_settings(setup), [this](const auto& request) { cluster.ask(request); }),
@@ -135,6 +136,11 @@ void Daemon::tunables_changed() {
                  {.moves_a_second = tunables[Tunable::hopcount_make_sticky],
                   .duration = std::chrono::seconds(tunables[Tunable::sticky_duration]),
                   .pindown = std::chrono::milliseconds(tunables[Tunable::sticky_pindown])});
+}
+
+void Daemon::run() {
+    lifecycle.begin();
+    vigil.run();
 }
 
 void Daemon::shut_down(int exit_code, const std::string& why) {

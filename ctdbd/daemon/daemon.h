@@ -52,8 +52,8 @@ public:
     Daemon(const Daemon&) = delete;
     Daemon& operator=(const Daemon&) = delete;
 
-    // Begins its life; what follows comes from the loop.
-    void start() { lifecycle.begin(); }
+    // Lives until the loop is stopped.
+    void run();
 
     // Runs the last event, leaves the ring in order, then stops the loop; the process ends with
     // `exit_code`. A second call changes nothing.
@@ -104,6 +104,7 @@ public:
     // -- the rooms, open to each other and to the controls
     boost::asio::io_context& loop;
     const Setup setup;
+    Vigil vigil;
     Logging& logging;
     config::Tunables tunables;
     protocol::Statistics statistics; // of the present stretch: statistics_history.h

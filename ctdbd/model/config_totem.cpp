@@ -88,6 +88,10 @@ constexpr auto options = std::to_array<Option>({
      [](auto& conf, auto& value) { conf.ring.direct_port = port_of(value); }},
     {"ring", "direct moves",
      [](auto& conf, auto& value) { conf.ring.direct_moves = value.boolean(); }},
+    {"ring", "direct spin",
+     [](auto& conf, auto& value) {
+         conf.ring.direct_spin = std::chrono::microseconds(value.number(0, 10000));
+     }},
     {"ring", "mtu",
      [](auto& conf, auto& value) { conf.ring.mtu = number_or_auto(value, mtu_min, mtu_max); }},
     {"ring", "key file",

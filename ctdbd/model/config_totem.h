@@ -32,6 +32,8 @@ struct Ring {
     std::uint16_t obituary_port = 4381; // where the guards of others tell that their daemon is dead
     std::uint16_t direct_port = 4382;   // past the ring, from node to node
     bool direct_moves = true;           // of records, past the order
+    // The loop looks on for so long for what it asked another node, before it sleeps.
+    std::chrono::microseconds direct_spin{100};
     std::uint32_t mtu = 0;              // `auto`: ask the kernel
     fs::path key_file; // empty: packets are not sealed, only the nodes file's addresses are heard
     std::chrono::milliseconds token_loss_timeout{300};

@@ -266,6 +266,7 @@ TEST_CASE("totem.conf: an empty file is all defaults") {
     CHECK(conf.ring.obituary_port == 4381);
     CHECK(conf.ring.direct_port == 4382);
     CHECK(conf.ring.direct_moves);
+    CHECK(conf.ring.direct_spin.count() == 100);
     CHECK(conf.ring.mtu == 0);
     CHECK(conf.ring.key_file.empty());
     CHECK(conf.ring.token_loss_timeout.count() == 300);
@@ -289,6 +290,7 @@ TEST_CASE("totem.conf: every option is read") {
     obituary port = 5002
     direct port = 5003
     direct moves = no
+    direct spin = 0
     mtu = 9000
     key file = /etc/ctdb/totem.key
     token loss timeout = 1000
@@ -317,6 +319,7 @@ TEST_CASE("totem.conf: every option is read") {
     CHECK(conf.ring.obituary_port == 5002);
     CHECK(conf.ring.direct_port == 5003);
     CHECK_FALSE(conf.ring.direct_moves);
+    CHECK(conf.ring.direct_spin.count() == 0);
     CHECK(conf.ring.mtu == 9000);
     CHECK(conf.ring.key_file == "/etc/ctdb/totem.key");
     CHECK(conf.ring.token_loss_timeout.count() == 1000);

@@ -90,6 +90,26 @@ TEST_CASE("a question follows the record to where it went") {
     CHECK(world.machines[c].files[record].data == "x");
 }
 
+TEST_CASE("who asks is told what is a question, and what its answer") {
+    RecordWorld world = three();
+    move(world, b);
+    world.want(c, record);
+    const auto asked = world.records(c).take_messages(); // a, as the order has it
+    REQUIRE(asked.size() == 1);
+    CHECK(asked.front().question);
+    CHECK_FALSE(world.records(a).arrived(c, asked.front().content, world.order[a]));
+    const auto passed_on = world.records(a).take_messages();
+    REQUIRE(passed_on.size() == 1);
+    CHECK_FALSE(passed_on.front().question); // not a's
+    CHECK_FALSE(world.records(b).arrived(a, passed_on.front().content, world.order[b]));
+    while (world.carry_out(b)) {
+    }
+    REQUIRE(world.under_way.size() == 1);
+    const Bytes answer = world.under_way.front().content;
+    CHECK(world.records(c).arrived(b, answer, world.order[c]));
+    CHECK_FALSE(world.records(c).arrived(b, answer, world.order[c])); // once
+}
+
 TEST_CASE("those who ask get it in the order in which they asked") {
     RecordWorld world = three();
     world.want(b, record);
