@@ -118,6 +118,7 @@ struct RecordPlan {
     double give_up_share = 0.02;       // of requests for a record that are taken back
     std::uint64_t digest_interval = 64;
     bool direct = true;                  // records go straight from node to node
+    bool delegate = true;                // those of one database may be read in copies
     std::uint32_t direct_bytes_max = 46; // so small that some records of a run do not fit
     Duration freeze_after = 100ms;       // statedb/records.h
     Duration notice_period{};            // 0: what it has to be

@@ -134,6 +134,7 @@ void take_records(const proto::Records& file, RecordPlan& records) {
     take(file.has_digest_interval(), file.digest_interval(), records.digest_interval);
     take(file.has_direct(), file.direct(), records.direct);
     take(file.has_direct_bytes_max(), file.direct_bytes_max(), records.direct_bytes_max);
+    take(file.has_delegate(), file.delegate(), records.delegate);
     take_time(file.has_freeze_after(), file.freeze_after(), records.freeze_after);
     take_time(file.has_notice_period(), file.notice_period(), records.notice_period);
     records.transaction_takes = milliseconds(file.transaction_takes());

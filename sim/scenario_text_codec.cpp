@@ -117,6 +117,7 @@ void write(const RecordPlan& value, proto::Records& file) {
     SIM_WRITE(digest_interval);
     SIM_WRITE(direct);
     SIM_WRITE(direct_bytes_max);
+    SIM_WRITE(delegate);
     SIM_WRITE_TIME(freeze_after);
     SIM_WRITE_TIME(notice_period);
     SIM_WRITE_TIME(transaction_takes);

@@ -120,6 +120,9 @@ private:
         records.freeze_after = span(chance.log_between(20, 300));
         // Empty records alone; small ones, with few that wait for them; everything.
         records.direct_bytes_max = std::array{46U, 56U, 1200U}[chance.below(3)];
+        Random readers = root_.split("swarm readers");
+        records.delegate = readers.chance(0.8);
+        if (readers.chance(0.4)) records.peek_share = 0.2 + 0.6 * readers.fraction();
     }
 
     // The record service relies on clocks that drift at most, and on time-outs that are the same

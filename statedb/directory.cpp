@@ -28,6 +28,7 @@ bool is_in_some_life(const std::pair<const ProcessorId, std::uint64_t>& departed
 void Directory::erase(const RecordName& record) {
     losses_.erase(record);
     queues_.erase(record);
+    delegations_.erase(record);
     entries_.erase(*entries_.find(record));
 }
 
@@ -84,15 +85,19 @@ Directory::Outcome Directory::claim(const RecordName& record, const Claimant& cl
     const bool has_it =
         claimant.held == entry.grant() || mutated(Mutant::claim_says_having) || believed;
     if (!entry.lost() && entry.owner() == who && !gave_it && waiting(record).empty()) {
+        if (!has_it) return outcome;
         // Under a new grant, so that a hand-off or vacuum of its own that is on its way is stale.
-        if (has_it) grant(entry, who, TakeOver::Source::own_copy, {}, outcome);
-        return outcome;
+        if (!delegations_.contains(record) || mutated(Mutant::granted_before_revoked)) {
+            grant(entry, who, TakeOver::Source::own_copy, {}, outcome);
+            return outcome;
+        }
     }
     Queue& queue = queues_[record];
     queue.insert(mutated(Mutant::claim_jumps_the_queue) ? queue.begin() : queue.end(), who);
     if (mutated(Mutant::unsought_is_fresh) && entry.lost() && !losses_.contains(record))
         grant(entry, who, TakeOver::Source::fresh, {}, outcome);
     seek(entry, outcome);
+    revoke(record, outcome);
     return outcome;
 }
 
@@ -203,6 +208,7 @@ void Directory::lose(Entry& entry, std::uint64_t epoch, Outcome& outcome) {
     losses_[entry.name()] = {
         .epoch = epoch, .expected = {members_.begin(), members_.end()}, .held = {}};
     outcome.lost.push_back(entry.name());
+    revoke(entry.name(), outcome);
 }
 
 bool Directory::may_decide(const Loss& loss) const {
@@ -216,6 +222,7 @@ bool Directory::may_decide(const Loss& loss) const {
 void Directory::decide(const RecordName& record, Outcome& outcome) {
     const Loss& loss = losses_.at(record);
     if (!may_decide(loss)) return;
+    if (delegations_.contains(record)) return; // freed() comes back here
     Entry& entry = *entries_.find(record);
     if (!loss.held.empty() && !mutated(Mutant::recovery_starts_afresh)) {
         // The highest rsn; of equal ones the lowest processor, which max_element meets first.
@@ -260,6 +267,7 @@ Directory::Outcome Directory::returned(ProcessorId who) {
     Outcome outcome;
     const bool known = unnoticed_.erase(who) != 0;
     const bool supposed = unnoticed_.erase({who.node, some_life}) != 0;
+    if (known) forget_reader(who, outcome);
     if (known || supposed) decide_all(outcome);
     return outcome;
 }
@@ -317,6 +325,7 @@ Directory::Outcome Directory::configured(const View& view) {
         bury(who);
     for (const auto& [record, queue] : queues_)
         seek(*entries_.find(record), outcome);
+    forget_silent_readers(outcome);
     decide_all(outcome);
     return outcome;
 }
@@ -330,6 +339,7 @@ void Directory::clear() {
     queues_.clear();
     unnoticed_.clear();
     retreating_.clear();
+    delegations_.clear();
 }
 
 // -- what is known
@@ -414,6 +424,7 @@ std::uint64_t Directory::digest() const {
         digest.add(who.node).add(who.incarnation).add(epoch);
     for (const ProcessorId& who : retreating_)
         digest.add(who.node).add(who.incarnation);
+    digest.add(delegations_.digest());
     for (const auto& [name, loss] : losses_) {
         digest.add(name.db).add(name.key).add(loss.epoch);
         for (const ProcessorId& who : loss.expected)

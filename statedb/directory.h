@@ -13,8 +13,12 @@
 // What a departed owner had is lost from that point of the order on, all of it at once and whatever
 // its number: nothing is done about a record before somebody wants it or search() names it
 // (docs/adr/0023-lost-records-are-looked-for-when-wanted.md).
+//
+// An owner may let others have read-only copies of a record; no grant of it is given while one is
+// out (directory_delegations.cpp).
 #pragma once
 
+#include "statedb/delegations.h"
 #include "statedb/record_table.h"
 #include "statedb/service.h"
 
@@ -50,8 +54,11 @@ public:
     struct Outcome {
         std::vector<Moved> moved;
         std::vector<Granted> granted;
-        std::vector<RecordName> lost; // from here on copies are looked for
-        std::vector<RecordName> gone; // the search ended with nothing: no such record
+        std::vector<RecordName> lost;    // from here on copies are looked for
+        std::vector<RecordName> gone;    // the search ended with nothing: no such record
+        bool delegated = false;          // delegate(): the reader has a copy from here on
+        std::vector<RecordName> revoked; // from here on their readers drop their copies
+        std::vector<RecordName> freed;   // all have: the owner may give it to those that wait
     };
 
     struct Report {
@@ -77,7 +84,7 @@ public:
     Outcome hand_off(const RecordName& record, ProcessorId from, Grant grant, const Bytes& data);
 
     // A member is about to leave, and is nobody's heir any more.
-    void retreats(ProcessorId who) { retreating_.insert(who); }
+    Outcome retreats(ProcessorId who);
 
     // A hand-off by one that is about to leave: to the first that waits, or to a member that stays.
     Outcome bequeath(const RecordName& record, ProcessorId from, Grant grant, const Bytes& data);
@@ -89,6 +96,11 @@ public:
     // Begins to look for those of these records whose owner has departed and that nobody has looked
     // for yet. A claim does the same.
     Outcome search(std::span<const RecordName> records);
+    // The owner lets `reader` have a read-only copy. (Delivered safe.) Not if somebody waits for
+    // the record: then outcome.delegated is false.
+    Outcome delegate(const RecordName& record, ProcessorId from, Grant grant, ProcessorId reader);
+    // The reader's clients cannot read its copy under this grant any more.
+    Outcome copy_dropped(const RecordName& record, ProcessorId reader, Grant grant);
     Outcome copies(ProcessorId who, std::span<const Report> reports);
     // The notice period of a processor that departed silently in that epoch has passed.
     Outcome notice_over(ProcessorId who, std::uint64_t epoch);
@@ -123,6 +135,8 @@ public:
     // always the same).
     [[nodiscard]] std::size_t unsought() const;
     [[nodiscard]] std::vector<RecordName> some_unsought(std::size_t count_max) const;
+
+    [[nodiscard]] const Delegations& delegations() const { return delegations_; }
 
     // Departed silently, and in which epoch: their notice period is not over.
     [[nodiscard]] const std::map<ProcessorId, std::uint64_t>& unnoticed() const {
@@ -173,6 +187,7 @@ public:
         std::vector<Loss> losses;
         std::vector<std::pair<ProcessorId, std::uint64_t>> unnoticed;
         std::vector<ProcessorId> retreating;
+        std::vector<std::pair<RecordName, Delegations::Delegation>> delegations;
     };
 
     [[nodiscard]] Saved save() const;
@@ -205,6 +220,11 @@ private:
     void decide(const RecordName& record, Outcome& outcome);
     void decide_all(Outcome& outcome);
     void forget_waiting(const std::vector<ProcessorId>& departed);
+    void revoke(const RecordName& record, Outcome& outcome);
+    void freed(const RecordName& record, Outcome& outcome);
+    void freed(const std::vector<RecordName>& records, Outcome& outcome);
+    void forget_reader(ProcessorId who, Outcome& outcome);
+    void forget_silent_readers(Outcome& outcome);
     [[nodiscard]] bool may_decide(const Loss& loss) const;
     [[nodiscard]] std::vector<ProcessorId> heirs_of(ProcessorId who) const;
     [[nodiscard]] Entry* owned(const RecordName& record, ProcessorId by, Grant grant);
@@ -219,6 +239,7 @@ private:
     std::map<RecordName, Queue> queues_; // of exactly the entries that somebody waits for
     std::map<ProcessorId, std::uint64_t> unnoticed_; // departed silently, and in which epoch
     std::set<ProcessorId> retreating_;               // are about to leave
+    Delegations delegations_;                        // of entries, none of which is empty
 };
 
 } // namespace statedb

@@ -37,6 +37,17 @@ bool losses_are_of_records(const Directory::Saved& saved) {
            });
 }
 
+bool delegations_are_of_records(const Directory::Saved& saved) {
+    const auto name = &std::pair<RecordName, Delegations::Delegation>::first;
+    return std::ranges::adjacent_find(saved.delegations, std::ranges::greater_equal{}, name) ==
+               saved.delegations.end() &&
+           std::ranges::all_of(saved.delegations, [&](const auto& item) {
+               return !item.second.readers.empty() &&
+                      std::ranges::binary_search(saved.records, item.first, {},
+                                                 &Directory::Saved::Record::name);
+           });
+}
+
 } // namespace
 
 Directory::Saved Directory::save() const {
@@ -55,12 +66,13 @@ Directory::Saved Directory::save() const {
                                 {loss.held.begin(), loss.held.end()}});
     saved.unnoticed.assign(unnoticed_.begin(), unnoticed_.end());
     saved.retreating.assign(retreating_.begin(), retreating_.end());
+    saved.delegations.assign(delegations_.all().begin(), delegations_.all().end());
     return saved;
 }
 
 bool Directory::load(const Saved& saved) {
     if (!strictly_sorted(saved) || !unique_ownerships(saved) || !losses_are_of_records(saved) ||
-        !departed_in_time(saved))
+        !departed_in_time(saved) || !delegations_are_of_records(saved))
         return false;
     clear();
     began_ = saved.began;
@@ -80,6 +92,8 @@ bool Directory::load(const Saved& saved) {
     }
     unnoticed_ = {saved.unnoticed.begin(), saved.unnoticed.end()};
     retreating_ = {saved.retreating.begin(), saved.retreating.end()};
+    for (const auto& [record, delegation] : saved.delegations)
+        delegations_.restore(record, delegation);
     return true;
 }
 

@@ -77,12 +77,28 @@ struct Returned {
 struct Read {
     RecordName record;
     std::uint64_t ticket = 0;
+    bool keep = false; // a copy that its clients may read would be welcome
 };
 
 struct ReadReply {
     ProcessorId reader;
     std::uint64_t ticket = 0;
     Bytes data;
+};
+
+// The owner's answer to a Read that would keep what it reads; its own clients do not write any
+// more.
+struct Delegate {
+    RecordName record;
+    Grant grant = 0;
+    ProcessorId reader;
+    std::uint64_t ticket = 0;
+    Bytes data;
+};
+
+// The sender's clients cannot read the copies any more that it had under these grants.
+struct CopiesDropped {
+    std::vector<Owned> records;
 };
 
 using Any = std::variant<Claim,
@@ -97,7 +113,12 @@ using Any = std::variant<Claim,
                          ReadReply,
                          Bequest,
                          Moved,
-                         Search>;
+                         Search,
+                         Delegate,
+                         CopiesDropped>;
+
+// Delivered in which way; but for a claim that may create, which is safe.
+[[nodiscard]] Service guarantee_of(const Any& command);
 
 [[nodiscard]] Bytes encode(const Any& command);
 [[nodiscard]] std::optional<Any> decode(const Bytes& payload);

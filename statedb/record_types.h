@@ -105,6 +105,36 @@ struct ReadLocal {
     std::uint64_t ticket = 0; // the reader's
 };
 
+// Others want to read it for a while. Call shared() with what is behind the header, as for
+// ReadLocal, and with whether the record is delegable: if it is ours, not empty, and its database
+// is one whose records are delegated on this node. Then, under the chain lock and before that, the
+// header says that there are delegations: our clients read it, but ask us before they write. They
+// may write again when the record is taken over under another grant, or given away; both, and all
+// else that changes a header, take the mark off.
+struct Share {
+    RecordName record;
+    Grant grant = 0;
+    ProcessorId reader;
+    std::uint64_t ticket = 0; // the reader's
+};
+
+// Our clients may read the record until DropCopy. Under the chain lock: header{rsn = grant, dmaster
+// = owner, marked as a read-only copy} and the data. Then answer whoever waits with this ticket.
+struct KeepCopy {
+    RecordName record;
+    Grant grant = 0;
+    ProcessorId owner;
+    std::uint64_t ticket = 0; // 0: nobody
+    Bytes data;
+};
+
+// Somebody is about to write. Under the chain lock: take the mark off a read-only copy, which stays
+// as a stale one; then copy_dropped(), also if there is none.
+struct DropCopy {
+    RecordName record;
+    Grant grant = 0;
+};
+
 // The answer to read(): empty = there is no such record.
 struct ReadAnswer {
     std::uint64_t ticket = 0;
@@ -129,6 +159,7 @@ struct Reconcile {
         RecordName record;
         Grant grant = 0;
         bool ours = true; // header.dmaster = self; false: none (0xffffffff), it is being recovered
+        bool shared = false; // the header says that there are delegations; else it must not
     };
 
     std::vector<Kept> kept;
@@ -162,6 +193,9 @@ using RecordEffect = std::variant<TakeOver,
                                   Remove,
                                   Ready,
                                   ReadLocal,
+                                  Share,
+                                  KeepCopy,
+                                  DropCopy,
                                   ReadAnswer,
                                   Report,
                                   Reconcile,

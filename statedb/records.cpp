@@ -35,7 +35,8 @@ void Records::State::pursue(const RecordName& record, Outbox& out) {
     if (entry != nullptr) {
         const Directory::Queue& waiting = directory.waiting(record);
         if (std::ranges::find(waiting, settings.self) != waiting.end()) return;
-        if (local.phase == Phase::held && holding(record)) {
+        if (local.phase == Phase::sharing || local.phase == Phase::delegating) return; // not yet
+        if (local.phase == Phase::held && holding(record) && !is_shared(record)) {
             local.wanted = false;
             emit(Ready{record});
             tidy(record);
@@ -71,13 +72,20 @@ void Records::State::renew(const RecordName& record, Outbox& out) {
 
 void Records::read(const RecordName& record, std::uint64_t ticket, Outbox& out) {
     state_->notice_time(out);
-    state_->reads[ticket] = {record, nobody};
+    state_->reads[ticket] = {record, nobody, false};
+    state_->send_read(ticket, out);
+}
+
+void Records::read_and_keep(const RecordName& record, std::uint64_t ticket, Outbox& out) {
+    state_->notice_time(out);
+    state_->reads[ticket] = {record, nobody, true};
     state_->send_read(ticket, out);
 }
 
 void Records::State::send_read(std::uint64_t ticket, Outbox& out) {
     if (!active()) return; // resume() sends it
-    send(Read{reads.at(ticket).record, ticket}, out);
+    const PendingRead& read = reads.at(ticket);
+    send(Read{read.record, ticket, read.keep}, out);
 }
 
 void Records::State::read_again(const RecordName& record, Outbox& out) {
@@ -91,6 +99,7 @@ void Records::vacuum(std::span<const RecordName> candidates, Outbox& out) {
     for (const RecordName& record : candidates) {
         const auto grant = state_->holding(record);
         if (!grant || !state_->directory.waiting(record).empty()) continue;
+        if (state_->is_shared(record)) continue; // then it is not empty
         State::Local& local = state_->locals[record];
         if (local.phase != Phase::held || local.wanted) continue;
         local.phase = Phase::retiring;
@@ -176,6 +185,7 @@ void Records::State::on(ProcessorId sender, const Vacuum& command, Outbox& out) 
 void Records::State::on(ProcessorId, const Drop& command, Outbox& out) {
     directory.drop(command.db);
     forget_all_overtaken();
+    std::erase_if(shared, [&](const auto& item) { return item.first.db == command.db; });
     emit(Wipe{command.db});
     const auto from = locals.lower_bound({command.db, {}});
     std::vector<RecordName> wanted;
@@ -230,7 +240,10 @@ void Records::State::on(ProcessorId sender, const Read& command, Outbox& out) {
     if (mutated(Mutant::giver_reads_its_copy) && entry != nullptr && moves.contains(command.record))
         grant = moves.at(command.record).grant - 1;
     if (!grant) return;
-    if (entry->owner() == settings.self)
+    if (entry->owner() == settings.self && command.keep &&
+        may_share(command.record, *grant, sender))
+        share(sender, command, *grant);
+    else if (entry->owner() == settings.self)
         emit(ReadLocal{command.record, *grant, sender, command.ticket});
     else
         tell({as_told(command.record, moves.at(command.record))}, out);
@@ -249,6 +262,8 @@ void Records::State::settle(const Directory::Outcome& outcome, Outbox& out) {
         for (auto& [ticket, read] : reads)
             if (read.record == record) read.asked = nobody;
     ask_for_copies(outcome.lost);
+    for (const RecordName& record : outcome.revoked)
+        drop_copy(record, out);
     for (const Directory::Moved& moved : outcome.moved)
         settle(moved, std::nullopt, out);
     for (const Directory::Granted& granted : outcome.granted)
@@ -261,11 +276,14 @@ void Records::State::settle(const Directory::Outcome& outcome, Outbox& out) {
         pursue(record, out);
         tidy(record);
     }
+    for (const RecordName& record : outcome.freed)
+        pass_on(record);
 }
 
 void Records::State::settle(const Directory::Granted& granted, Outbox& out) {
     Local& local = locals[granted.record];
     forget_move(granted.record);
+    shared.erase(granted.record);
     local.phase = Phase::held; // whatever went on belonged to the ownership that ends here
     local.renew = false;
     asked.erase(asked.lower_bound({granted.record, 0}),
@@ -296,10 +314,15 @@ void Records::State::pass_on(const RecordName& record) {
     const auto next =
         std::ranges::find_if(waiting, [&](const ProcessorId& who) { return who != settings.self; });
     const auto at = locals.find(record);
-    if (next == waiting.end() && (at == locals.end() || at->second.asking.empty())) return;
+    const bool past_the_order = next == waiting.end();
+    if (past_the_order && (at == locals.end() || at->second.asking.empty())) return;
+    if (directory.delegations().contains(record)) // until nobody reads it any more
+        if (!mutated(past_the_order ? Mutant::delegated_given_past_the_order
+                                    : Mutant::granted_before_revoked))
+            return;
     Local& local = locals[record];
     if (local.phase != Phase::held) return;
-    if (next == waiting.end()) return begin_giving(record, local, *grant);
+    if (past_the_order) return begin_giving(record, local, *grant);
     local.phase = Phase::giving;
     local.giving_to = nobody;
     local.grant = *grant;

@@ -8,9 +8,9 @@
 // the order, to the next that waits there (docs/adr/0016-direct-moves.md). Former owners keep what
 // they had as stale copies, from which the record is recovered if its owner dies.
 //
-// Not there yet: read-only delegations. A read with WANT_READONLY is a plain
-// read(), which never migrates. Recovery of a departed node's records waits for the notice period;
-// what that guarantees and what it cannot is in the ADR.
+// Nodes that only read may have copies meanwhile, which are dropped before anybody writes
+// (docs/adr/0017-read-only-delegations.md). Recovery of a departed node's records waits for the
+// notice period; what that guarantees and what it cannot is in the ADR.
 #pragma once
 
 #include "statedb/record_types.h"
@@ -68,6 +68,9 @@ public:
     void unwant(const RecordName& record);
     // Reads without migration, at an ordered point; ends with ReadAnswer(ticket).
     void read(const RecordName& record, std::uint64_t ticket, Outbox& out);
+    // The same, and if the record's owner delegates it our clients may read it here from then on:
+    // ends with KeepCopy or ReadAnswer.
+    void read_and_keep(const RecordName& record, std::uint64_t ticket, Outbox& out);
     // These may be empty: remove those that are ours and that nobody wants, everywhere.
     void vacuum(std::span<const RecordName> candidates, Outbox& out);
     // Forgets all records of a database, everywhere (wipe, detach): Wipe(db) on every member.
@@ -98,6 +101,8 @@ public:
 
     void parted(std::vector<Parted> records, Outbox& out);
     void read_local(const ReadLocal& request, std::optional<Bytes> data, Outbox& out);
+    void shared(const Share& request, std::optional<Bytes> data, bool delegable, Outbox& out);
+    void copy_dropped(const RecordName& record, Grant grant, Outbox& out);
 
     struct Copy {
         RecordName record;

@@ -164,24 +164,29 @@ void Records::State::on(ProcessorId sender, const Returned& command, Outbox& out
 void Records::State::reconcile_files(Outbox&) {
     must_reconcile = false;
     std::map<RecordName, Reconcile::Kept> kept;
-    for (const RecordName& record : directory.owned_by(settings.self))
-        kept[record] = {record, directory.find(record)->grant(), true};
+    for (const RecordName& record : directory.owned_by(settings.self)) {
+        const Grant grant = directory.find(record)->grant();
+        if (directory.delegations().contains(record)) shared[record] = grant;
+        kept[record] = {record, grant, true, is_shared(record)};
+    }
+    std::erase_if(shared, [this](const auto& item) { return !is_shared(item.first); });
     for (const RecordName& record : directory.sought())
         if (const auto rsn = directory.reported(record, settings.self))
-            kept[record] = {record, *rsn, false};
+            kept[record] = {record, *rsn, false, false};
     // Ours when we departed: what we have of them may be the newest, looked for already or not.
     for (const RecordName& record : directory.lost_by(settings.self))
         if (!mutated(Mutant::unsought_not_kept))
-            kept[record] = {record, directory.find(record)->grant(), false};
+            kept[record] = {record, directory.find(record)->grant(), false, false};
     for (const auto& [record, move] : moves) {
         const bool given = move.to != settings.self;
         if (given && mutated(Mutant::given_record_kept)) continue;
         // What we gave away we had under the grant before.
-        kept[record] = {record, given ? move.grant - 1 : move.grant, holding(record).has_value()};
+        kept[record] = {record, given ? move.grant - 1 : move.grant, holding(record).has_value(),
+                        false};
     }
     for (const auto& [record, grant] : std::exchange(unheard_of, {}))
         if (const auto* const entry = directory.find(record); entry && entry->lost())
-            kept[record] = {record, grant, false};
+            kept[record] = {record, grant, false, false};
     Reconcile reconcile;
     for (auto& [record, one] : kept)
         reconcile.kept.push_back(std::move(one));
@@ -199,8 +204,10 @@ void Records::State::resume(Outbox& out) {
     for (const RecordName& record : lost)
         give_up(record);
     ask_for_copies(directory.awaited_from(settings.self));
+    drop_revoked_copies(out);
     send_refused(out);
     tell_moves_at_once(out);
+    if (leaving) send(Bequest{}, out); // in case nobody has heard it: what is read is revoked
     std::vector<RecordName> wanted;
     for (const auto& [record, local] : locals)
         if (local.wanted || local.renew) wanted.push_back(record);
@@ -245,11 +252,12 @@ void Records::State::send_refused(Outbox& out) {
     for (const Bytes& payload : std::exchange(refused, {})) {
         const Any command = *decode(payload);
         if (still_meant(command))
-            out.submit(ServiceId::records, payload, Service::agreed);
+            out.submit(ServiceId::records, payload, guarantee_of(command));
         else if (const auto* const bequest = std::get_if<Bequest>(&command))
             parting -= std::min(parting, bequest->records.size());
     }
     if (!vacuum_sent) send_vacuum(out);
+    send_dropped(out);
 }
 
 bool Records::State::still_meant(const Any& command) const {
@@ -274,6 +282,10 @@ bool Records::State::still_meant(const Any& command) const {
               },
               [&](const Vacuum&) { return vacuum_sent; },
               [&](const Copies&) { return report_sent; },
+              [&](const Delegate& delegate) {
+                  return in_phase({delegate.record, delegate.grant}, Phase::delegating);
+              },
+              [&](const CopiesDropped&) { return dropped_sent; },
               [&](const Read& read) { return reads.contains(read.ticket); },
               [&](const auto&) { return true; }},
         command);
@@ -285,6 +297,7 @@ void Records::State::forget_phases() {
     for (auto& [record, local] : locals)
         local.phase = Phase::held, local.renew = false;
     forget_questions();
+    forget_copies();
     std::erase_if(locals,
                   [](const auto& item) { return !item.second.wanted && !item.second.claimed; });
     for (auto& [ticket, read] : reads)
@@ -339,6 +352,7 @@ void Records::State::keep_unheard_of(const std::map<RecordName, Grant>& had, Out
 void Records::begin_epoch(std::span<const Summary>, Outbox& out) {
     state_->directory.clear();
     state_->forget_all_moves();
+    state_->shared.clear();
     state_->reload(out);
     state_->emit(Wipe{});
 }

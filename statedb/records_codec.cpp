@@ -104,12 +104,26 @@ struct Encoder {
     void operator()(const Read& read) const {
         put(read.record, *out.mutable_read()->mutable_record());
         out.mutable_read()->set_ticket(read.ticket);
+        out.mutable_read()->set_keep(read.keep);
     }
 
     void operator()(const ReadReply& reply) const {
         put(reply.reader, *out.mutable_read_reply()->mutable_reader());
         out.mutable_read_reply()->set_ticket(reply.ticket);
         out.mutable_read_reply()->set_data(string_of(reply.data));
+    }
+
+    void operator()(const Delegate& delegate) const {
+        auto& item = *out.mutable_delegate();
+        put(delegate.record, *item.mutable_record());
+        item.set_grant(delegate.grant);
+        put(delegate.reader, *item.mutable_reader());
+        item.set_ticket(delegate.ticket);
+        item.set_data(string_of(delegate.data));
+    }
+
+    void operator()(const CopiesDropped& dropped) const {
+        put(dropped.records, *out.mutable_copies_dropped()->mutable_records());
     }
 
     void operator()(const Moved& moved) const {
@@ -130,6 +144,11 @@ Copies get(const records::pb::Copies& from) {
         copies.copies.push_back(
             {get(item.record()), item.has_rsn() ? std::optional{item.rsn()} : std::nullopt});
     return copies;
+}
+
+Delegate get(const records::pb::Delegate& from) {
+    return {get(from.record()), from.grant(), get(from.reader()), from.ticket(),
+            Bytes::copy_of(from.data())};
 }
 
 Moved get(const records::pb::Moved& from) {
@@ -218,6 +237,11 @@ bool get_records(const records::pb::State& from, Names& name, Directory::Saved& 
 
 } // namespace
 
+Service guarantee_of(const Any& command) {
+    const bool safe = std::holds_alternative<Delegate>(command);
+    return safe ? Service::safe : Service::agreed;
+}
+
 Bytes encode(const Any& command) {
     records::pb::Command message;
     std::visit(Encoder{message}, command);
@@ -247,7 +271,7 @@ std::optional<Any> decode(const Bytes& payload) {
     case Kind::kReturned:
         return Returned{in.returned().number()};
     case Kind::kRead:
-        return Read{get(in.read().record()), in.read().ticket()};
+        return Read{get(in.read().record()), in.read().ticket(), in.read().keep()};
     case Kind::kReadReply:
         return ReadReply{get(in.read_reply().reader()), in.read_reply().ticket(),
                          Bytes::copy_of(in.read_reply().data())};
@@ -265,6 +289,10 @@ std::optional<Any> decode(const Bytes& payload) {
             search.records.push_back(get(record));
         return search;
     }
+    case Kind::kDelegate:
+        return get(in.delegate());
+    case Kind::kCopiesDropped:
+        return CopiesDropped{get_owned(in.copies_dropped().records())};
     case Kind::KIND_NOT_SET:
         break;
     }
@@ -354,6 +382,13 @@ Bytes encode_state(const Directory::Saved& from) {
     }
     for (const ProcessorId& who : from.retreating)
         to.add_retreating(index(who));
+    for (const auto& [record, delegation] : from.delegations) {
+        auto& item = *to.add_delegations();
+        put(record, *item.mutable_record());
+        item.set_revoked(delegation.revoked);
+        for (const ProcessorId& who : delegation.readers)
+            item.add_readers(index(who));
+    }
     return bytes_of(to);
 }
 
@@ -379,6 +414,11 @@ std::optional<Directory::Saved> decode_state(const Bytes& bytes) {
     for (int i = 0; i < from.unnoticed_size(); ++i)
         to.unnoticed.emplace_back(name(from.unnoticed(i)), from.unnoticed_epochs(i));
     to.retreating = name.all(from.retreating());
+    for (const auto& item : from.delegations()) {
+        const std::vector<ProcessorId> readers = name.all(item.readers());
+        to.delegations.push_back(
+            {get(item.record()), {{readers.begin(), readers.end()}, item.revoked()}});
+    }
     return name.valid() ? std::optional{std::move(to)} : std::nullopt;
 }
 

@@ -56,8 +56,10 @@ bool Records::State::may_ask(const RecordName& record) const {
     const auto at = locals.find(record);
     const bool in_vain =
         at != locals.end() && !at->second.asked && at->second.attempts >= attempts_max;
+    const bool is_read = directory.delegations().contains(record) &&
+                         !mutated(Mutant::delegated_given_past_the_order);
     return entry != nullptr && directory.waiting(record).empty() && whom != settings.self &&
-           is_member(whom) && !in_vain;
+           is_member(whom) && !in_vain && !is_read;
 }
 
 void Records::State::ask(const RecordName& record, Outbox& out) {
@@ -139,7 +141,9 @@ bool Records::State::may_give(const RecordName& record, Grant grant) const {
     const auto at = locals.find(record);
     // Our claim, once it is ordered, may make it ours under another grant.
     const bool claimed = at != locals.end() && (at->second.claimed || at->second.renew);
-    return active() && !frozen && !freeze_at && !claimed && moves.size() < moves_max &&
+    // While others may read it, it moves in the order alone, which knows of them.
+    const bool is_read = is_shared(record) && !mutated(Mutant::delegated_given_past_the_order);
+    return active() && !frozen && !freeze_at && !claimed && !is_read && moves.size() < moves_max &&
            bytes_kept < bytes_kept_max && ownership_of(grant + 1) == ownership_of(grant);
 }
 

@@ -2,7 +2,7 @@
 // records_answers.cpp (what the world answered), records_direct.cpp (asking and giving outside of
 // the order), records_moves.cpp (how the directory learns of it), records_absence.cpp (being cut
 // off, and coming back), records_search.cpp (looking for what departed nodes had),
-// records_leaving.cpp (leaving for good).
+// records_leaving.cpp (leaving for good), records_delegations.cpp (copies for those who only read).
 #pragma once
 
 #include "statedb/record_commands.h"
@@ -16,13 +16,15 @@ namespace statedb {
 
 // What is going on with a record on this node. Only `held` and the absence of ownership last.
 enum class Phase : std::uint8_t {
-    held,     // nothing: ours if the directory says so
-    taking,   // TakeOver was emitted; the waiting clients have not had their turn yet
-    giving,   // GiveAway or PartWith was emitted
-    offered,  // our HandOff or Bequest waits for its place in the order
-    retiring, // Retire was emitted
-    retired,  // empty and nobody's in the file; our Vacuum waits for its place in the order
-    lacking,  // our Missing waits for its place in the order
+    held,       // nothing: ours if the directory says so
+    taking,     // TakeOver was emitted; the waiting clients have not had their turn yet
+    giving,     // GiveAway or PartWith was emitted
+    offered,    // our HandOff or Bequest waits for its place in the order
+    retiring,   // Retire was emitted
+    retired,    // empty and nobody's in the file; our Vacuum waits for its place in the order
+    lacking,    // our Missing waits for its place in the order
+    sharing,    // Share was emitted
+    delegating, // our Delegate waits for its place in the order
 };
 
 struct Records::State {
@@ -52,6 +54,7 @@ struct Records::State {
     struct PendingRead {
         RecordName record;
         ProcessorId asked; // who will answer; nobody: not ordered yet, or the record is lost
+        bool keep = false;
     };
 
     explicit State(RecordSettings the_settings) : settings(the_settings) {}
@@ -143,6 +146,17 @@ struct Records::State {
     [[nodiscard]] bool we_search() const;
     [[nodiscard]] std::optional<Instant> search_due() const;
     [[nodiscard]] bool piece_is_over(Instant now) const;
+    // -- records_delegations.cpp
+    void on(ProcessorId sender, const record_command::Delegate& command, Outbox& out);
+    void on(ProcessorId sender, const record_command::CopiesDropped& command, Outbox& out);
+    [[nodiscard]] bool may_share(const RecordName& record, Grant grant, ProcessorId reader) const;
+    void share(ProcessorId reader, const record_command::Read& read, Grant grant);
+    [[nodiscard]] bool is_shared(const RecordName& record) const;
+    void keep_copy(ProcessorId owner, const record_command::Delegate& command, bool delegated);
+    void drop_copy(const RecordName& record, Outbox& out);
+    void drop_revoked_copies(Outbox& out);
+    void send_dropped(Outbox& out);
+    void forget_copies();
 
     // -- records_leaving.cpp
     void part();
@@ -174,6 +188,13 @@ struct Records::State {
     std::vector<Directory::Report> to_report;
     bool report_sent = false;
     std::set<std::pair<RecordName, Grant>> asked; // whose copies our world was asked for
+
+    // Ours, and our file says that there are delegations, under this grant. Under the same one it
+    // is never written again: who wants to write claims it.
+    std::map<RecordName, Grant> shared;
+    std::set<std::pair<RecordName, Grant>> dropping; // our CopiesDropped has had no place yet
+    std::vector<record_command::Owned> dropped;      // not read here any more; nobody was told
+    bool dropped_sent = false;
 
     // Invariant: a move is under the ownership that the directory knows, and later than it says;
     // so an entry that catches up takes its move away (forget_overtaken).

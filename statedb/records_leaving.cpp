@@ -69,7 +69,8 @@ void Records::State::part() {
         const std::optional<Grant> grant = holding(record);
         if (!grant) continue;
         Local& local = locals[record];
-        if (local.phase == Phase::held) {
+        const bool is_read = directory.delegations().contains(record);
+        if (local.phase == Phase::held && !is_read) {
             local.phase = Phase::giving;
             local.giving_to = nobody;
             local.grant = *grant;
@@ -111,7 +112,7 @@ void Records::parted(std::vector<Parted> records, Outbox& out) {
 }
 
 void Records::State::on(ProcessorId sender, const Bequest& command, Outbox& out) {
-    directory.retreats(sender);
+    settle(directory.retreats(sender), out);
     for (const HandOff& one : command.records)
         settle(directory.bequeath(one.record, sender, one.grant, one.data), out);
     if (sender == settings.self) parting -= std::min(parting, command.records.size());

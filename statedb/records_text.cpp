@@ -57,6 +57,16 @@ std::string describe(const RecordEffect& effect) {
                 return fmt::format("ReadLocal {} for={}/{}", describe(e.record), e.reader,
                                    e.ticket);
             },
+            [](const Share& e) {
+                return fmt::format("Share {} for={}/{}", describe(e.record), e.reader, e.ticket);
+            },
+            [](const KeepCopy& e) {
+                return fmt::format("KeepCopy {} grant={} of={} for={} {} bytes", describe(e.record),
+                                   e.grant, e.owner, e.ticket, e.data.size());
+            },
+            [](const DropCopy& e) {
+                return fmt::format("DropCopy {} grant={}", describe(e.record), e.grant);
+            },
             [](const ReadAnswer& e) {
                 return fmt::format("ReadAnswer {} {} bytes", e.ticket, e.data.size());
             },

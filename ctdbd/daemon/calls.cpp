@@ -82,7 +82,15 @@ void Calls::asked(Client& client, const protocol::Header& header, const protocol
                                                 const Bytes& data) {
         reply(answer_to(callid, found, data));
     };
-    if (call.callid == call_id::null)
+    const bool only_reads = (call.flags & protocol::call_flag::want_readonly) != 0 &&
+                            (entry->flags() & protocol::db_flag::readonly) != 0;
+    // Who only reads is answered as after a fetch with header (ctdb-behaviour.md 3.2).
+    if (call.callid == call_id::null && only_reads)
+        daemon_.records.have_readable(record, client.id(),
+                                      [reply](const auto& found, const Bytes& data) {
+                                          reply(protocol::record_value(found, data.span()));
+                                      });
+    else if (call.callid == call_id::null)
         daemon_.records.migrate(record, client.id(), std::move(answer));
     else if (call.callid == call_id::fetch || call.callid == call_id::fetch_with_header)
         daemon_.records.read(record, client.id(), std::move(answer));

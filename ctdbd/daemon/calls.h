@@ -1,8 +1,10 @@
 // REQ_CALL: clients ask for a record to come here, or for what is in it (ctdb-wire.md 2.1;
 // ctdb-behaviour.md 3.1, 3.2).
 //
-// Only the null call migrates; a fetch is answered from where the record is. Read-only delegations
-// are not given: a read that would be content with one is an ordinary read.
+// Only the null call migrates; a fetch is answered from where the record is. In a database whose
+// records are delegated it may leave a read-only copy here, whether or not the client said that it
+// would be content with one: a client says so only if it has an older copy, and a record that
+// nobody wrote here never leaves one.
 #pragma once
 
 #include "ctdbd/daemon/client.h"

@@ -83,6 +83,7 @@ ControlOutcome set_local_flag(const ControlCall& call, std::uint8_t flag) {
     if (entry->kind != DatabaseKind::is_volatile) return refused("it is not volatile");
     entry->local_flags |= flag;
     if (flag == protocol::db_flag::sticky) call.daemon.records.make_sticky(entry->id);
+    if (flag == protocol::db_flag::readonly) call.daemon.records.make_readonly(entry->id);
     return ReplyControl::done();
 }
 

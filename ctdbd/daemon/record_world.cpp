@@ -115,7 +115,7 @@ void RecordWorld::look(const RecordName& record, bool again) {
     if (file == nullptr) return;
     file->with(key_bytes(record), [this, file, record, again] {
         if (frozen_ || !waiters_.contains(record)) return;
-        if (const auto here = ours(*file, record))
+        if (const auto here = writable(*file, record))
             answer_waiters(record, *here);
         else if (!again)
             ask_([&](statedb::Records& records, statedb::Outbox& out) {
@@ -138,14 +138,17 @@ void RecordWorld::read(const RecordName& record, Caller caller, Answer answer) {
     VolatileFile* const file = find(record.db);
     base::check(file != nullptr, "a call is made on a database that is open");
     file->with(key_bytes(record), [this, file, record, caller, answer = std::move(answer)] {
-        if (const auto here = frozen_ ? std::nullopt : ours(*file, record)) {
+        if (const auto here = frozen_ ? std::nullopt : readable(*file, record)) {
             later([here, answer] { answer(here->header, here->data); });
             return;
         }
         const std::uint64_t ticket = ++last_ticket_;
         readers_.emplace(ticket, Reader{record, {caller, answer}});
         ask_([&](statedb::Records& records, statedb::Outbox& out) {
-            records.read(record, ticket, out);
+            if (is_readonly(record.db))
+                records.read_and_keep(record, ticket, out);
+            else
+                records.read(record, ticket, out);
         });
     });
 }
@@ -193,8 +196,11 @@ void RecordWorld::on(statedb::TakeOver effect) {
         Here here{{.rsn = effect.grant, .dmaster = settings_.pnn, .flags = 0}, effect.data};
         if (effect.source == Source::own_copy)
             if (const auto value = file->file().fetch(key);
-                value && value->size() >= protocol::ltdb_header_size)
+                value && value->size() >= protocol::ltdb_header_size) {
+                auto before = *protocol::read_ltdb_header(value->span());
+                end_delegation(effect.record, before);
                 here.data = data_of(*value);
+            }
         if (!here.data.empty()) here.header.flags = protocol::record_flag::migrated_with_data;
         file->file().store(key, here.header, here.data.span());
         note_move(effect.record);
@@ -227,6 +233,7 @@ void RecordWorld::on(const statedb::GiveAway& effect) {
             return;
         }
         here->header.dmaster = effect.to.node - 1;
+        end_delegation(effect.record, here->header);
         file->file().store(key_of(effect.record), here->header, here->data.span());
         note_move(effect.record);
         tell(here->data);
@@ -272,6 +279,7 @@ void RecordWorld::on(const statedb::PartWith& effect) {
                 return;
             }
             here->header.dmaster = protocol::pnn::unknown;
+            end_delegation(record, here->header);
             file->file().store(key_of(record), here->header, here->data.span());
             note_parted({record, grant, here->data});
         });
@@ -451,14 +459,16 @@ RecordWorld::keep_only(VolatileFile& file,
 
     std::vector<Survivor> survivors;
     std::vector<RecordName> missing;
-    for (const auto& [record, grant, is_ours] : kept) {
+    for (const auto& [record, grant, is_ours, is_shared] : kept) {
         const auto value = file.file().fetch(key_of(record));
         const auto header = value ? protocol::read_ltdb_header(value->span()) : std::nullopt;
         const bool current = header && header->rsn == grant;
         if (!current) missing.push_back(record);
         if (!header) continue;
         const std::uint32_t dmaster = is_ours && current ? settings_.pnn : protocol::pnn::unknown;
-        survivors.push_back({record, {{header->rsn, dmaster, header->flags}, data_of(*value)}});
+        const std::uint32_t flags = (header->flags & ~protocol::record_flag::ro_flags) |
+                                    (is_shared ? protocol::record_flag::ro_have_delegations : 0);
+        survivors.push_back({record, {{header->rsn, dmaster, flags}, data_of(*value)}});
     }
     file.file().wipe();
     for (const Survivor& survivor : survivors)

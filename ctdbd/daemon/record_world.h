@@ -75,8 +75,12 @@ public:
     // -- clients' calls
     // Answers when the record is ours and physically in the file, even if nobody ever wrote it.
     void migrate(const RecordName& record, Caller caller, Answer answer);
-    // Answers with the record wherever it is, and leaves it there.
+    // Answers with the record wherever it is, and leaves it there. If it is of a database whose
+    // records are delegated, the answer may be a read-only copy that stays here, as its header
+    // says.
     void read(const RecordName& record, Caller caller, Answer answer);
+    // Answers when local clients may read the record in the file: as a copy, or because it is ours.
+    void have_readable(const RecordName& record, Caller caller, Answer answer);
     // Nobody waits for these answers any more.
     void forget(Caller caller);
     // It may be empty: if it still is after a while, it vanishes everywhere.
@@ -88,6 +92,17 @@ public:
 
     // -- about a whole database
     void make_sticky(DatabaseId id);
+    // Its records are delegated, and copies of them kept, from now on (ctdb-behaviour.md 3.7).
+    void make_readonly(DatabaseId id);
+
+    struct DelegationCounts {
+        std::uint32_t delegated = 0; // to some node
+        std::uint32_t revoked = 0;   // from all that had it
+    };
+
+    // Of all databases since the start.
+    [[nodiscard]] const DelegationCounts& delegation_counts() const { return delegation_counts_; }
+
     // Adds the records that moved most, and how long vacuuming took.
     void add_statistics(DatabaseId id, protocol::DbStatistics& statistics) const;
 
@@ -144,6 +159,8 @@ private:
     struct AboutDatabase {
         HotKeys hot_keys;
         bool sticky = false;
+        bool readonly = false;
+        DelegationCounts delegations;
         std::map<std::string, Clock::time_point> sticky_until; // records
         protocol::LatencyCounter vacuum_latency;
     };
@@ -163,6 +180,9 @@ private:
     void on(const statedb::Remove& effect);
     void on(const statedb::Ready& effect);
     void on(const statedb::ReadLocal& effect);
+    void on(const statedb::Share& effect);
+    void on(statedb::KeepCopy effect);
+    void on(const statedb::DropCopy& effect);
     void on(const statedb::ReadAnswer& effect);
     void on(const statedb::Report& effect);
     void on(statedb::Reconcile effect);
@@ -175,8 +195,13 @@ private:
         Bytes data;
     };
 
-    // The record as the file has it, if it is ours to use. With its chain locked.
+    // The record as the file has it, if it is ours. With its chain locked.
     [[nodiscard]] std::optional<Here> ours(VolatileFile& file, const RecordName& record) const;
+    // The same, if local clients may write it; if they may read it.
+    [[nodiscard]] std::optional<Here> writable(VolatileFile& file, const RecordName& record) const;
+    [[nodiscard]] std::optional<Here> readable(VolatileFile& file, const RecordName& record) const;
+    [[nodiscard]] bool is_readonly(DatabaseId id) const;
+    void end_delegation(const RecordName& record, protocol::LtdbHeader& header);
     void look(const RecordName& record, bool again);
     void shut_as_due(DatabaseId id);
     void freeze_as_due();
@@ -239,6 +264,7 @@ private:
     boost::asio::steady_timer vacuum_watch_;
     bool vacuum_watch_set_ = false;
     std::map<DatabaseId, AboutDatabase> about_;
+    DelegationCounts delegation_counts_;
     struct Reconciling;
     std::shared_ptr<Reconciling> reconciling_;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

@@ -61,7 +61,7 @@ void RecordWorld::put(const RecordName& record, const std::shared_ptr<Replacemen
         if (file == nullptr) return;
         const Bytes key = Bytes::copy_of(std::string_view(record.key));
         file->with(key, [this, file, key, record, replacement] {
-            auto here = ours(*file, record);
+            auto here = writable(*file, record);
             if (!here) {
                 put(record, replacement);
                 return;

@@ -201,6 +201,8 @@ void RecordWorld::add_statistics(DatabaseId id, protocol::DbStatistics& statisti
     if (about == about_.end()) return;
     statistics.vacuum_latency = about->second.vacuum_latency;
     statistics.hottest = about->second.hot_keys.hottest();
+    statistics.ro_delegations = about->second.delegations.delegated;
+    statistics.ro_revokes = about->second.delegations.revoked;
 }
 
 } // namespace ctdbd::daemon

@@ -54,6 +54,7 @@ StatisticsHistory::Elsewhere StatisticsHistory::elsewhere() const {
                          static_cast<std::uint32_t>(daemon_.clients.counts().packets_sent),
                      .node_packets_sent = static_cast<std::uint32_t>(ring.packets_sent),
                      .node_packets_recv = static_cast<std::uint32_t>(ring.packets_received),
+                     .delegations = daemon_.records.delegation_counts(),
                      .locks = {}};
     for (const DatabaseEntry* const entry : daemon_.databases.newest_first())
         if (VolatileFile* const file = daemon_.records.find(entry->id))
@@ -68,6 +69,8 @@ protocol::Statistics StatisticsHistory::present() const {
     statistics.client_packets_sent = now.client_packets_sent - at_begin_.client_packets_sent;
     statistics.node_packets_sent = now.node_packets_sent - at_begin_.node_packets_sent;
     statistics.node_packets_recv = now.node_packets_recv - at_begin_.node_packets_recv;
+    statistics.total_ro_delegations = now.delegations.delegated - at_begin_.delegations.delegated;
+    statistics.total_ro_revokes = now.delegations.revoked - at_begin_.delegations.revoked;
     statistics.locks = protocol::since(at_begin_.locks, now.locks);
     measure(statistics);
     return statistics;

@@ -4,6 +4,7 @@
 // own that are read here. A stretch that is over is kept; all since the last reset is the sum.
 #pragma once
 
+#include "ctdbd/daemon/record_world.h"
 #include "ctdbd/protocol/statistics.h"
 
 #include <boost/asio/io_context.hpp>
@@ -31,6 +32,7 @@ private:
     // What others count, and never set back.
     struct Elsewhere {
         std::uint32_t client_packets_sent = 0, node_packets_sent = 0, node_packets_recv = 0;
+        RecordWorld::DelegationCounts delegations;
         protocol::LockStatistics locks;
     };
 

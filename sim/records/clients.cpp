@@ -9,16 +9,20 @@ namespace sim::records {
 
 const std::vector<DatabaseSpec>& database_specs() {
     static const std::vector<DatabaseSpec> specs = {
-        {0x7a19d84d, "locking.tdb", DatabaseKind::is_volatile},
-        {0x66f71b8c, "smbXsrv_open_global.tdb", DatabaseKind::is_volatile},
-        {0x6cf2837d, "registry.tdb", DatabaseKind::is_persistent},
-        {0x7132c184, "secrets.tdb", DatabaseKind::is_persistent},
+        {0x7a19d84d, "locking.tdb", DatabaseKind::is_volatile, true},
+        {0x66f71b8c, "smbXsrv_open_global.tdb", DatabaseKind::is_volatile, false},
+        {0x6cf2837d, "registry.tdb", DatabaseKind::is_persistent, false},
+        {0x7132c184, "secrets.tdb", DatabaseKind::is_persistent, false},
     };
     return specs;
 }
 
 const std::string& name_of(DatabaseId db) {
     return std::ranges::find(database_specs(), db, &DatabaseSpec::id)->name;
+}
+
+bool is_delegated(DatabaseId db) {
+    return std::ranges::find(database_specs(), db, &DatabaseSpec::id)->delegated;
 }
 
 namespace {
@@ -63,6 +67,7 @@ public:
 
     void finish_hold() {
         if (inside_) let_go();
+        if (peeking_) end_peek();
     }
 
     [[nodiscard]] std::optional<std::string> waiting() const {
@@ -85,6 +90,8 @@ private:
     void let_go();
 
     void peek();
+    void peek_inside();
+    void end_peek();
     void use_lock();
     void work_under_lock();
     void leave_lock();
@@ -103,6 +110,7 @@ private:
     RecordName record_;
     std::uint64_t attempts_ = 0; // counts the requests for it, and their ends
     bool inside_ = false;        // of a chain, with the record
+    bool peeking_ = false;       // the same, and only looks
     std::uint64_t holds_ = 0;
     Datum read_;
 
@@ -146,7 +154,7 @@ void Client::enter() {
 void Client::look() {
     RecordMachine& records = all_.daemon_.records();
     VolatileFile& file = *records.find(record_.db);
-    if (const FileRecord* const here = file.ours(record_.key)) return hold(*here);
+    if (const FileRecord* const here = file.writable(record_.key)) return hold(*here);
     file.leave(record_.key);
     const std::uint64_t attempt = ++attempts_;
     const auto call = records.migrate(record_, [this, attempt] {
@@ -203,11 +211,38 @@ void Client::peek() {
                fmt::format("file{}", chance().below(all_.plan_.keys))};
     if (all_.daemon_.records().find(record_.db) == nullptr) return think();
     doing_ = "to read record " + record_.key;
+    all_.daemon_.records().find(record_.db)->enter(record_.key, [this] { peek_inside(); });
+}
+
+// Inside the chain: what may be read here is, until we are done with it, and the daemon is asked
+// for all else.
+void Client::peek_inside() {
+    VolatileFile& file = *all_.daemon_.records().find(record_.db);
+    if (file.readable(record_.key) != nullptr) {
+        peeking_ = true;
+        all_.agenda_.after(chance().exponential(all_.plan_.hold), [this, hold = ++holds_] {
+            if (peeking_ && hold == holds_) end_peek();
+        });
+        return;
+    }
+    file.leave(record_.key);
     const auto peek = all_.judges_.records.peek_begins(record_);
     all_.daemon_.records().read(record_, [this, peek](const std::string& data) {
         all_.judges_.records.peek_ends(all_.around_, peek, read_datum(data));
         think();
     });
+}
+
+void Client::end_peek() {
+    peeking_ = false;
+    VolatileFile& file = *all_.daemon_.records().find(record_.db);
+    const FileRecord* const here = file.readable(record_.key);
+    if (here == nullptr)
+        all_.around_.violated("readers", "record " + record_.key + " changed while it was read");
+    else if (here->readonly)
+        all_.judges_.records.copy_read(all_.around_, record_, read_datum(here->data));
+    file.leave(record_.key);
+    think();
 }
 
 // -- a named lock

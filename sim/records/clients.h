@@ -17,10 +17,12 @@ struct DatabaseSpec {
     DatabaseId id = 0;
     std::string name;
     DatabaseKind kind = DatabaseKind::is_volatile;
+    bool delegated = false; // where the run has it so
 };
 
 [[nodiscard]] const std::vector<DatabaseSpec>& database_specs();
 [[nodiscard]] const std::string& name_of(DatabaseId db);
+[[nodiscard]] bool is_delegated(DatabaseId db);
 
 // What clients see of their daemon.
 class Daemon {

@@ -11,16 +11,20 @@ namespace sim::records {
 void RecordJudge::copy_stored(Surroundings& at,
                               const RecordName& record,
                               const Datum& copy,
-                              bool owned) {
+                              Use use) {
     const NodeId node = at.self().node;
     Story& story = stories_[record];
     story.copies[node] = copy;
     if (copy.stamp == story.latest.stamp) note_keeper(story, node);
-    if (!owned) {
-        story.owners.erase(node);
-        return;
-    }
-    story.owners.insert(node);
+    const auto note = [node](std::set<NodeId>& nodes, bool is) {
+        if (is)
+            nodes.insert(node);
+        else
+            nodes.erase(node);
+    };
+    note(story.owners, use == Use::write || use == Use::delegate);
+    note(story.writers, use == Use::write);
+    note(story.readers, use == Use::read);
     look_for_second_owner(at, record, story);
 }
 
@@ -28,6 +32,8 @@ void RecordJudge::copy_erased(NodeId node, const RecordName& record) {
     Story& story = stories_[record];
     story.copies.erase(node);
     story.owners.erase(node);
+    story.writers.erase(node);
+    story.readers.erase(node);
 }
 
 void RecordJudge::frozen(Surroundings& at, bool is) {
@@ -47,6 +53,8 @@ void RecordJudge::life_ended(NodeId node) {
     for (auto& [record, story] : stories_) {
         story.copies.erase(node);
         story.owners.erase(node);
+        story.writers.erase(node);
+        story.readers.erase(node);
         story.keepers.erase(node);
         if (story.holder && story.holder->node == node) story.holder.reset();
     }
@@ -65,6 +73,7 @@ bool RecordJudge::is_open(NodeId node) const {
 void RecordJudge::look_for_second_owner(Surroundings& at,
                                         const RecordName& record,
                                         const Story& story) {
+    look_for_readers(at, record, story);
     const NodeId node = at.self().node;
     if (!story.owners.contains(node) || !is_open(node)) return;
     for (const NodeId other : story.owners)
@@ -73,6 +82,19 @@ void RecordJudge::look_for_second_owner(Surroundings& at,
                         fmt::format("record {} is its own, and node {}'s as well: clients of both "
                                     "may work on it",
                                     record.key, other));
+}
+
+void RecordJudge::look_for_readers(Surroundings& at, const RecordName& record, const Story& story) {
+    const NodeId node = at.self().node;
+    if (!is_open(node)) return;
+    const bool writes = story.writers.contains(node);
+    if (!writes && !story.readers.contains(node)) return;
+    for (const NodeId other : writes ? story.readers : story.writers)
+        if (other != node && is_open(other))
+            at.violated("readers",
+                        fmt::format("clients of node {} may work on record {} while "
+                                    "those of node {} may read a copy of it",
+                                    writes ? node : other, record.key, writes ? other : node));
 }
 
 // -- who has the latest write
@@ -185,6 +207,23 @@ Datum RecordJudge::stored(const RecordName& record, std::string text) {
 void RecordJudge::unlocked(const RecordName& record) { stories_.at(record).holder.reset(); }
 
 // -- who only looks
+
+// Whoever has a newer one may have been cut off from the reader: that is no excuse while clients
+// there can work with it.
+void RecordJudge::copy_read(Surroundings& at, const RecordName& record, const Datum& read) const {
+    const auto known = stories_.find(record);
+    if (known == stories_.end()) return;
+    const Story& story = known->second;
+    judge_reading(at, record, story, read);
+    for (const auto& [node, copy] : story.copies) {
+        const bool newer = copy.stamp > read.stamp && !is_lost(story, copy.stamp);
+        if (newer && is_open(node) && !(read.text.empty() && copy.text.empty()))
+            at.violated("readers",
+                        fmt::format("a read-only copy of record {} is \"{}\" (write {}), but node "
+                                    "{} has one of write {}",
+                                    record.key, read.text, read.stamp, node, copy.stamp));
+    }
+}
 
 RecordJudge::Peek RecordJudge::peek_begins(const RecordName& record) {
     Reading& reading = peeks_[++last_peek_];

@@ -3,6 +3,9 @@
 //   one holder   At most one client of the whole cluster holds a record.
 //   one owner    At most one machine's clients may work on a record without asking: the one whose
 //                file calls it its own, and is open. A machine that stands still lets nobody work.
+//   readers      While clients of one machine may work on a record, those of no other may read a
+//                copy of it without asking; and no copy that is read is older than one that clients
+//                of any machine may use.
 //   newest copy  A holder reads what the last holder wrote; if that is gone with its owner, the
 //                newest copy that is left in the component: never an older one, never nothing while
 //                there is a copy (ctdb-behaviour.md 9, pain 5). No record is as good as an empty
@@ -31,8 +34,10 @@ public:
     explicit RecordJudge(const Census& census) : census_(census) {}
 
     // -- the files
-    // `owned`: its header says that this machine's clients may use it.
-    void copy_stored(Surroundings& at, const RecordName& record, const Datum& copy, bool owned);
+    // What the header lets this machine's clients do with it. Who owns a record that is delegated
+    // may read it, like those who have read-only copies.
+    enum class Use : std::uint8_t { none, read, delegate, write };
+    void copy_stored(Surroundings& at, const RecordName& record, const Datum& copy, Use use);
     void copy_erased(NodeId node, const RecordName& record);
 
     void frozen(Surroundings& at, bool is);
@@ -66,6 +71,9 @@ public:
     [[nodiscard]] Peek peek_begins(const RecordName& record);
     void peek_ends(Surroundings& at, Peek peek, const Datum& read);
 
+    // A client reads a read-only copy, in its chain.
+    void copy_read(Surroundings& at, const RecordName& record, const Datum& read) const;
+
     void peek_abandoned(Peek peek) { peeks_.erase(peek); }
 
     [[nodiscard]] std::uint64_t updates_lost() const { return updates_lost_; }
@@ -82,6 +90,8 @@ private:
         std::vector<std::pair<Stamp, Stamp>> lost; // writes above the first, up to the second
         std::map<NodeId, Datum> copies;
         std::set<NodeId> owners;  // whose files say so
+        std::set<NodeId> writers; // of them: whose clients may write
+        std::set<NodeId> readers; // that have read-only copies
         std::set<NodeId> keepers; // have had the latest write, and were never away since
     };
 
@@ -99,6 +109,7 @@ private:
     void changed(const RecordName& record, const Story& story);
     [[nodiscard]] bool is_open(NodeId node) const;
     void look_for_second_owner(Surroundings& at, const RecordName& record, const Story& story);
+    void look_for_readers(Surroundings& at, const RecordName& record, const Story& story);
     void note_keeper(Story& story, NodeId node);
     void lose_latest(Surroundings& at, const RecordName& record, Story& story, const Datum& read);
     static void note_possible(Reading& reading, const Datum& latest);

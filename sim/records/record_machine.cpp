@@ -10,8 +10,6 @@ namespace {
 constexpr Duration turn_max = 10ms;
 // Until a record that is empty is looked at again, and taken away everywhere if it still is.
 constexpr Duration vacuum_delay = 60ms;
-// What was done under a chain's lock is known to the daemon a little later: its helper says so.
-constexpr Duration helper_takes = 200us;
 
 } // namespace
 
@@ -86,7 +84,7 @@ void RecordMachine::look(const RecordName& record, bool again) {
     if (file == nullptr) return;
     file->with(record.key, [this, file, record, again] {
         if (frozen_ || !waiters_.contains(record)) return;
-        if (file->ours(record.key) != nullptr)
+        if (file->writable(record.key) != nullptr)
             answer_waiters(record);
         else if (!again)
             ask_([&](Records& records, Outbox& out) { records.want(record, out); });
@@ -113,14 +111,19 @@ void RecordMachine::read(const RecordName& record, std::function<void(std::strin
     VolatileFile* const file = find(record.db);
     if (file == nullptr) return;
     file->with(record.key, [this, file, record, answer = std::move(answer)] {
-        const FileRecord* const here = frozen_ ? nullptr : file->ours(record.key);
+        const FileRecord* const here = frozen_ ? nullptr : file->readable(record.key);
         if (here != nullptr) {
             agenda_.soon([answer, data = here->data] { answer(data); });
             return;
         }
         const std::uint64_t ticket = ++last_call_;
         readers_.emplace(ticket, answer);
-        ask_([&](Records& records, Outbox& out) { records.read(record, ticket, out); });
+        ask_([&](Records& records, Outbox& out) {
+            if (delegating_.contains(record.db))
+                records.read_and_keep(record, ticket, out);
+            else
+                records.read(record, ticket, out);
+        });
     });
 }
 
@@ -173,6 +176,7 @@ void RecordMachine::on(const GiveAway& effect) {
         if (here == nullptr) return tell(std::nullopt);
         FileRecord given = *here;
         given.dmaster = effect.to.node;
+        given.delegated = false;
         const Bytes data = Bytes::copy_of(std::string_view(given.data));
         file->store(effect.record.key, std::move(given));
         tell(data);
@@ -213,6 +217,7 @@ void RecordMachine::on(const PartWith& effect) {
             if (here == nullptr) return note_parted({record, grant, std::nullopt});
             FileRecord given = *here;
             given.dmaster = 0;
+            given.delegated = false;
             const Bytes data = Bytes::copy_of(std::string_view(given.data));
             file->store(record.key, std::move(given));
             note_parted({record, grant, data});
@@ -333,13 +338,15 @@ void RecordMachine::reconcile(DatabaseId db,
     file->barrier([this, file, kept, round] {
         std::map<std::string, FileRecord> survivors;
         std::vector<RecordName> missing;
-        for (const auto& [record, grant, is_ours] : kept) {
+        for (const auto& [record, grant, is_ours, is_shared] : kept) {
             const FileRecord* const here = file->find(record.key);
             const bool current = here != nullptr && here->rsn == grant;
             if (!current) missing.push_back(record);
             if (here != nullptr)
-                survivors[record.key] = {here->rsn, is_ours && current ? node_ : NodeId{0},
-                                         here->data};
+                survivors[record.key] = {.rsn = here->rsn,
+                                         .dmaster = is_ours && current ? node_ : NodeId{0},
+                                         .data = here->data,
+                                         .delegated = is_shared};
         }
         file->wipe();
         for (auto& [key, record] : survivors)

@@ -16,6 +16,9 @@ namespace sim::records {
 using AskRecords =
     std::function<void(const std::function<void(statedb::Records&, statedb::Outbox&)>&)>;
 
+// What was done under a chain's lock is known to the daemon a little later: its helper says so.
+inline constexpr Duration helper_takes = 200us;
+
 class RecordMachine {
 public:
     using Call = std::uint64_t;
@@ -24,6 +27,10 @@ public:
 
     void open(DatabaseId db);
     void close(DatabaseId db);
+
+    // Its records are delegated to those who only read.
+    void delegate(DatabaseId db) { delegating_.insert(db); }
+
     [[nodiscard]] VolatileFile* find(DatabaseId db);
 
     // -- clients' calls
@@ -63,6 +70,9 @@ private:
     void on(const Remove& effect);
     void on(const Ready& effect);
     void on(const ReadLocal& effect);
+    void on(const Share& effect);
+    void on(KeepCopy effect);
+    void on(const DropCopy& effect);
     void on(const ReadAnswer& effect);
     void on(const Report& effect);
     void on(Reconcile effect);
@@ -88,6 +98,7 @@ private:
     RecordJudge& judge_;
     AskRecords ask_;
     std::map<DatabaseId, std::unique_ptr<VolatileFile>> files_;
+    std::set<DatabaseId> delegating_;
     bool frozen_ = true, leaving_ = false;
     Call last_call_ = 0;
     std::map<RecordName, std::vector<Waiter>> waiters_;

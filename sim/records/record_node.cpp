@@ -286,7 +286,7 @@ void RecordNode::perform(DatabaseEffect effect) {
     std::visit(
         Match{[&](const Open& open) {
                   if (open.kind == DatabaseKind::is_volatile)
-                      machine_.open(open.id);
+                      open_volatile(open.id);
                   else
                       committed_.open(open.id, open.name);
               },
@@ -309,6 +309,11 @@ void RecordNode::perform(DatabaseEffect effect) {
                          {.committed = false, .unsure = refused.unsure, .components = {}});
               }},
         effect);
+}
+
+void RecordNode::open_volatile(DatabaseId db) {
+    machine_.open(db);
+    if (plan_.delegate && is_delegated(db)) machine_.delegate(db);
 }
 
 void RecordNode::perform(const LockEffect& effect) {

@@ -60,6 +60,7 @@ private:
     void settle();
     [[nodiscard]] bool perform_effects();
     void perform(DatabaseEffect effect);
+    void open_volatile(DatabaseId db);
     void perform(const LockEffect& effect);
     void perform(const MessageEffect& effect);
     void store_history();

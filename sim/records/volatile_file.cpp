@@ -100,8 +100,22 @@ const FileRecord* VolatileFile::ours(const std::string& key) const {
     return record != nullptr && record->dmaster == node_ ? record : nullptr;
 }
 
+const FileRecord* VolatileFile::writable(const std::string& key) const {
+    const FileRecord* const record = ours(key);
+    return record != nullptr && !record->delegated ? record : nullptr;
+}
+
+const FileRecord* VolatileFile::readable(const std::string& key) const {
+    const FileRecord* const record = find(key);
+    const bool may = record != nullptr && (record->dmaster == node_ || record->readonly);
+    return may ? record : nullptr;
+}
+
 void VolatileFile::store(const std::string& key, FileRecord record) {
-    judge_.copy_stored(around_, {db_, key}, read_datum(record.data), record.dmaster == node_);
+    using Use = RecordJudge::Use;
+    Use use = record.readonly ? Use::read : Use::none;
+    if (record.dmaster == node_) use = record.delegated ? Use::delegate : Use::write;
+    judge_.copy_stored(around_, {db_, key}, read_datum(record.data), use);
     records_.insert_or_assign(key, std::move(record));
 }
 

@@ -18,8 +18,10 @@ using namespace statedb;
 
 struct FileRecord {
     Grant rsn = 0;
-    NodeId dmaster = 0; // 0: nobody's
-    std::string data;   // behind the header
+    NodeId dmaster = 0;     // 0: nobody's
+    std::string data;       // behind the header
+    bool delegated = false; // others may have read-only copies
+    bool readonly = false;  // this is one
 };
 
 class VolatileFile {
@@ -49,6 +51,9 @@ public:
     // -- content, inside a chain or a barrier
     [[nodiscard]] const FileRecord* find(const std::string& key) const;
     [[nodiscard]] const FileRecord* ours(const std::string& key) const;
+    // As clients look at it.
+    [[nodiscard]] const FileRecord* writable(const std::string& key) const;
+    [[nodiscard]] const FileRecord* readable(const std::string& key) const;
     void store(const std::string& key, FileRecord record);
     void erase(const std::string& key);
     void wipe();

@@ -40,6 +40,13 @@ void answer(Input& in, Records& records, Outbox& out, const RecordEffect& effect
         records.retired(retire->record, retire->grant, in.coin(), out);
     if (const auto* read = std::get_if<ReadLocal>(&effect))
         records.read_local(*read, in.some_bytes(8), out);
+    if (const auto* share = std::get_if<Share>(&effect)) {
+        const bool delegable = in.coin();
+        records.shared(*share, delegable ? std::optional(in.some_bytes(8)) : maybe(), delegable,
+                       out);
+    }
+    if (const auto* drop = std::get_if<DropCopy>(&effect))
+        records.copy_dropped(drop->record, drop->grant, out);
     if (const auto* report = std::get_if<Report>(&effect)) {
         std::vector<Records::Copy> copies;
         for (const RecordName& wanted : report->records)
@@ -70,7 +77,10 @@ void ask(Input& in, Records& records, Outbox& out) {
         records.unwant(record(in));
         break;
     case 3:
-        records.read(record(in), in.byte(), out);
+        if (in.coin())
+            records.read(record(in), in.byte(), out);
+        else
+            records.read_and_keep(record(in), in.byte(), out);
         break;
     case 4: {
         const std::array<RecordName, 2> candidates = {record(in), record(in)};

@@ -11,6 +11,8 @@ using namespace sim::records;
 
 namespace {
 
+using Use = RecordJudge::Use;
+
 const RecordName record{7, "k"};
 const ProcessorId one{1, 1}, two{2, 1}, three{3, 1};
 const RingId first_ring{4, one}, second_ring{8, one};
@@ -28,7 +30,7 @@ struct Court {
     // A client on this machine writes what nobody else has.
     void write(Bystander& at, const std::string& text, const Datum& over = {}) {
         judge.locked(at, record, "client", over);
-        judge.copy_stored(at, record, judge.stored(record, text), true);
+        judge.copy_stored(at, record, judge.stored(record, text), Use::write);
         judge.unlocked(record);
     }
 };
@@ -46,28 +48,56 @@ std::string broken(const std::function<void()>& what) {
 
 TEST_CASE("one owner: two open files may not call a record their own") {
     Court court;
-    court.judge.copy_stored(court.here, record, Datum{"1", 1}, true);
+    court.judge.copy_stored(court.here, record, Datum{"1", 1}, Use::write);
     CHECK(broken([&] {
-              court.judge.copy_stored(court.there, record, Datum{"1", 1}, true);
+              court.judge.copy_stored(court.there, record, Datum{"1", 1}, Use::write);
           }) == "one owner");
 
     SUBCASE("a frozen one may, until it opens") {
         Court other;
         other.judge.frozen(other.there, true);
-        other.judge.copy_stored(other.there, record, Datum{"1", 1}, true);
+        other.judge.copy_stored(other.there, record, Datum{"1", 1}, Use::write);
         CHECK(broken([&] {
-                  other.judge.copy_stored(other.here, record, Datum{"1", 1}, true);
+                  other.judge.copy_stored(other.here, record, Datum{"1", 1}, Use::write);
               }) == "");
         CHECK(broken([&] { other.judge.frozen(other.there, false); }) == "one owner");
     }
     SUBCASE("one that stands still may, until it runs again") {
         Court other;
-        other.judge.copy_stored(other.there, record, Datum{"1", 1}, true);
+        other.judge.copy_stored(other.there, record, Datum{"1", 1}, Use::write);
         other.judge.stands_still(2);
         CHECK(broken([&] {
-                  other.judge.copy_stored(other.here, record, Datum{"1", 1}, true);
+                  other.judge.copy_stored(other.here, record, Datum{"1", 1}, Use::write);
               }) == "");
         CHECK(broken([&] { other.judge.runs_again(other.there); }) == "one owner");
+    }
+}
+
+TEST_CASE(
+    "readers: nobody may read a copy of what others may write, and what is read is the latest") {
+    Court court;
+    court.write(court.here, "1");
+    court.judge.copy_stored(court.here, record, Datum{"1", 1}, Use::delegate);
+    court.judge.copy_stored(court.there, record, Datum{"1", 1}, Use::read);
+    const auto write = [&] {
+        court.judge.copy_stored(court.here, record, Datum{"1", 1}, Use::write);
+    };
+    SUBCASE("as long as it is marked") { CHECK(broken(write) == "readers"); }
+    SUBCASE("not when the mark was taken off") {
+        court.judge.copy_stored(court.there, record, Datum{"1", 1}, Use::none);
+        CHECK(broken(write) == "");
+    }
+    SUBCASE("not while clients are kept out there, until they come back") {
+        court.judge.frozen(court.there, true);
+        CHECK(broken(write) == "");
+        CHECK(broken([&] { court.judge.frozen(court.there, false); }) == "readers");
+    }
+    SUBCASE("a copy that is older than the last write is noticed when it is read") {
+        court.judge.frozen(court.there, true);
+        court.write(court.here, "2", Datum{"1", 1});
+        CHECK(broken([&] {
+                  court.judge.copy_read(court.there, record, Datum{"1", 1});
+              }) == "readers");
     }
 }
 
@@ -82,11 +112,11 @@ TEST_CASE("newest copy: nobody reads less than what somebody in his component st
     court.judge.life_ended(2);
     court.judge.frozen(court.there, false);
     SUBCASE("an older one is a copy, too") {
-        court.judge.copy_stored(court.there, record, Datum{"1", 1}, false);
+        court.judge.copy_stored(court.there, record, Datum{"1", 1}, Use::none);
         CHECK(broken(read_nothing) == "newest copy");
     }
     SUBCASE("one that is empty as well says nothing else") {
-        court.judge.copy_stored(court.there, record, Datum{"", 1}, false);
+        court.judge.copy_stored(court.there, record, Datum{"", 1}, Use::none);
         CHECK(broken(read_nothing) == "");
     }
 }

@@ -17,6 +17,8 @@ struct FileRecord {
     Grant rsn = 0;
     bool ours = false; // header.dmaster == self
     std::string data;
+    bool shared = false;   // the mark that there are delegations
+    bool readonly = false; // the mark of a read-only copy
 
     friend bool operator==(const FileRecord&, const FileRecord&) = default;
 };
@@ -35,6 +37,7 @@ public:
         std::set<RecordName> turns;       // their turn is not over
         bool frozen = true;
         std::vector<ReadAnswer> answers;
+        bool delegates = true; // its databases are such
     };
 
     void add(ProcessorId who, RecordSettings settings = {}) {
@@ -68,7 +71,16 @@ public:
     [[nodiscard]] bool usable(ProcessorId who, const RecordName& record) const {
         const Machine& machine = machines.at(who);
         const auto at = machine.files.find(record);
-        return !machine.frozen && at != machine.files.end() && at->second.ours;
+        return !machine.frozen && at != machine.files.end() && at->second.ours &&
+               !at->second.shared;
+    }
+
+    // Clients may read what is here.
+    [[nodiscard]] bool readable(ProcessorId who, const RecordName& record) const {
+        const Machine& machine = machines.at(who);
+        const auto at = machine.files.find(record);
+        return !machine.frozen && at != machine.files.end() &&
+               (at->second.ours || at->second.readonly);
     }
 
     void drain(ProcessorId who) {
@@ -168,6 +180,7 @@ private:
         file.rsn = take.grant;
         file.ours = true;
         file.data = content_after(take, file.data);
+        file.shared = file.readonly = false;
         answer(machine, take.record);
         machine.turns.insert(take.record);
         (void)who;
@@ -177,7 +190,7 @@ private:
         const auto at = machine.files.find(give.record);
         std::optional<Bytes> data;
         if (at != machine.files.end() && at->second.ours) {
-            at->second.ours = false;
+            at->second.ours = at->second.shared = false;
             data = Bytes::copy_of(at->second.data);
         }
         records(who).handed_off(give.record, give.grant, data, order[who]);
@@ -201,7 +214,7 @@ private:
             const bool ours = at != machine.files.end() && at->second.ours;
             parted.push_back({name, grant, std::nullopt});
             if (!ours) continue;
-            at->second.ours = false;
+            at->second.ours = at->second.shared = false;
             parted.back().data = Bytes::copy_of(at->second.data);
         }
         records(who).parted(std::move(parted), order[who]);
@@ -221,6 +234,29 @@ private:
         records(who).read_local(
             read, has_it ? std::optional(Bytes::copy_of(at->second.data)) : std::nullopt,
             order[who]);
+    }
+
+    void perform(ProcessorId who, Machine& machine, const Share& share) {
+        const auto at = machine.files.find(share.record);
+        const bool has_it = at != machine.files.end() && at->second.rsn == share.grant;
+        const bool delegable =
+            has_it && machine.delegates && at->second.ours && !is_empty(at->second.data);
+        if (delegable) at->second.shared = true;
+        records(who).shared(share,
+                            has_it ? std::optional(Bytes::copy_of(at->second.data)) : std::nullopt,
+                            delegable, order[who]);
+    }
+
+    void perform(ProcessorId, Machine& machine, const KeepCopy& keep) {
+        machine.files[keep.record] = {keep.grant, false, std::string{keep.data.view()}, false,
+                                      true};
+        if (keep.ticket != 0) machine.answers.push_back({keep.ticket, keep.data});
+    }
+
+    void perform(ProcessorId who, Machine& machine, const DropCopy& drop) {
+        const auto at = machine.files.find(drop.record);
+        if (at != machine.files.end()) at->second.readonly = false;
+        records(who).copy_dropped(drop.record, drop.grant, order[who]);
     }
 
     void perform(ProcessorId, Machine& machine, const ReadAnswer& answer_to) {
@@ -245,13 +281,14 @@ private:
             const bool current = at != machine.files.end() && at->second.rsn == keep.grant;
             if (!current) missing.push_back(keep.record);
             if (at != machine.files.end())
-                kept[keep.record] = {at->second.rsn, keep.ours && current, at->second.data};
+                kept[keep.record] = {at->second.rsn, keep.ours && current, at->second.data,
+                                     keep.shared, false};
         }
         machine.files = std::move(kept);
         records(who).reconciled(missing, order[who]);
         for (const RecordName& record : std::set<RecordName>{machine.waiting}) {
             const auto at = machine.files.find(record);
-            if (at != machine.files.end() && at->second.ours)
+            if (at != machine.files.end() && at->second.ours && !at->second.shared)
                 answer(machine, record);
             else
                 records(who).want(record, order[who]);
