@@ -15,7 +15,10 @@ void RecordJudge::copy_stored(Surroundings& at,
     const NodeId node = at.self().node;
     Story& story = stories_[record];
     story.copies[node] = copy;
-    if (copy.stamp == story.latest.stamp) note_keeper(story, node);
+    if (copy.stamp == story.latest.stamp)
+        note_keeper(story, node);
+    else if (use == Use::write && copy.text.empty())
+        story.emptied = std::max(story.emptied, copy.stamp);
     const auto note = [node](std::set<NodeId>& nodes, bool is) {
         if (is)
             nodes.insert(node);
@@ -137,8 +140,9 @@ void RecordJudge::epoch_began() {
 void RecordJudge::locked(Surroundings& at,
                          const RecordName& record,
                          const std::string& client,
-                         const Datum& read) {
+                         const Datum& seen) {
     Story& story = stories_[record];
+    const Datum read = as_known(story, seen);
     if (story.holder)
         at.violated("one holder",
                     fmt::format("{} gets record {} while {} on node {} holds it", client,
@@ -172,6 +176,12 @@ bool RecordJudge::is_lost(const Story& story, Stamp stamp) {
         story.lost, [&](const auto& span) { return span.first < stamp && stamp <= span.second; });
 }
 
+// A record that is empty when its owner hands it on arrives as if nobody had ever written it. If
+// the owner had found it so after the latest write was lost, older copies are none of what is left.
+Datum RecordJudge::as_known(const Story& story, const Datum& read) {
+    return read.text.empty() ? Datum{{}, std::max(read.stamp, story.emptied)} : read;
+}
+
 // That it reads neither more nor less than what is left of the record.
 void RecordJudge::judge_reading(Surroundings& at,
                                 const RecordName& record,
@@ -199,6 +209,7 @@ void RecordJudge::judge_reading(Surroundings& at,
 Datum RecordJudge::stored(const RecordName& record, std::string text) {
     Story& story = stories_.at(record);
     story.latest = {std::move(text), ++last_stamp_};
+    story.emptied = 0;
     story.keepers.clear(); // the writer's file is told next
     changed(record, story);
     return story.latest;
@@ -249,7 +260,8 @@ void RecordJudge::peek_ends(Surroundings& at, Peek peek, const Datum& read) {
     const Reading& reading = ended.mapped();
     if (reading.possible.contains(read.stamp)) return;
     if (read.text.empty() && reading.possibly_empty) return;
-    judge_reading(at, reading.record, stories_.at(reading.record), read);
+    const Story& story = stories_.at(reading.record);
+    judge_reading(at, reading.record, story, as_known(story, read));
 }
 
 } // namespace sim::records

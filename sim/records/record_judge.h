@@ -61,7 +61,7 @@ public:
     void locked(Surroundings& at,
                 const RecordName& record,
                 const std::string& client,
-                const Datum& read);
+                const Datum& seen);
     // Answers the write as it is to be stored.
     [[nodiscard]] Datum stored(const RecordName& record, std::string text);
     void unlocked(const RecordName& record);
@@ -86,7 +86,8 @@ private:
 
     struct Story { // of one record
         std::optional<Holder> holder;
-        Datum latest;                              // as everybody must see it
+        Datum latest;      // as everybody must see it
+        Stamp emptied = 0; // what an owner was left with since that was lost, if it is empty
         std::vector<std::pair<Stamp, Stamp>> lost; // writes above the first, up to the second
         std::map<NodeId, Datum> copies;
         std::set<NodeId> owners;  // whose files say so
@@ -102,6 +103,7 @@ private:
     };
 
     [[nodiscard]] static bool is_lost(const Story& story, Stamp stamp);
+    [[nodiscard]] static Datum as_known(const Story& story, const Datum& read);
     void judge_reading(Surroundings& at,
                        const RecordName& record,
                        const Story& story,

@@ -121,6 +121,25 @@ TEST_CASE("newest copy: nobody reads less than what somebody in his component st
     }
 }
 
+TEST_CASE("newest copy: of a record whose newest copy is empty the older ones do not count") {
+    Court court;
+    for (Bystander* const at : {&court.here, &court.there})
+        court.census.seen(*at, {.phase = HostPhase::active, .epoch = 1, .ring = first_ring},
+                          [] { return ReplicaDigests{}; });
+    court.write(court.there, "1");
+    court.write(court.there, "", Datum{"1", 1});
+    court.write(court.there, "1", Datum{"", 2});
+    court.judge.life_ended(2); // the latest write is lost with it
+    court.judge.frozen(court.there, false);
+    court.judge.copy_stored(court.there, record, Datum{"1", 1}, Use::none);
+    const auto read_nothing = [&] { court.judge.locked(court.here, record, "reader", Datum{}); };
+    SUBCASE("nobody found it so") { CHECK(broken(read_nothing) == "newest copy"); }
+    SUBCASE("the next owner found it so, and handed on nothing") {
+        court.judge.copy_stored(court.here, record, Datum{"", 2}, Use::write);
+        CHECK(broken(read_nothing) == "");
+    }
+}
+
 TEST_CASE("kept copy: a write is lost only with the machines that had it") {
     Court court;
     court.write(court.there, "1");
