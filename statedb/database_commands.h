@@ -119,6 +119,10 @@ struct SavedState {
 [[nodiscard]] Bytes encode(const Any& command);
 [[nodiscard]] std::optional<Any> decode(const Bytes& payload);
 
+// Past the order.
+[[nodiscard]] Bytes encode_direct(const Durable& durable);
+[[nodiscard]] std::optional<Durable> decode_direct(const Bytes& bytes);
+
 [[nodiscard]] Bytes encode_summary(const std::vector<Holding>& holdings);
 [[nodiscard]] std::optional<std::vector<Holding>> decode_summary(const Bytes& bytes);
 

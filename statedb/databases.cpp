@@ -7,7 +7,8 @@ namespace statedb {
 
 using namespace database_command;
 
-Databases::Databases(ProcessorId self) : state_(std::make_unique<State>(self)) {}
+Databases::Databases(ProcessorId self, bool direct)
+    : state_(std::make_unique<State>(self, direct)) {}
 
 Databases::~Databases() = default;
 
@@ -71,8 +72,10 @@ std::pair<Databases::State::Database&, bool> Databases::State::open(const Holdin
         database.kind = holding.kind;
         if (const auto mine = staged.find(holding.id); mine != staged.end()) {
             open_as(database.kind, holding.id, staged);
-            database.store = std::move(mine->second.store);
-            database.version = mine->second.version;
+            if (is_kept(database.kind)) {
+                database.store = std::move(mine->second.store);
+                database.version = mine->second.version;
+            }
             staged.erase(mine);
         }
         emit(Open{holding.id, database.name, database.kind});
@@ -147,7 +150,7 @@ void Databases::refused(const Bytes& payload, Outbox& out) {
                      [&](const CommitPart& part) { unsent(state.commits, part.serial); },
                      [&](const Durable&) {
                          state.ack_sent = false;
-                         state.ack_due = true;
+                         state.ack_due = out.now();
                      },
                      [&](const Offer&) { state.offer_sent = false; }, [&](const ContentPart&) {},
                      [&](const Settle&) { state.settle_wanted = true; },
@@ -213,7 +216,7 @@ void Databases::State::on(const Command& command, const Barrier& barrier, Outbox
     for (auto& [serial, detach] : detaches)
         detach.sent = false;
     ack_sent = false;
-    ack_due = true;
+    ack_due = out.now();
     resume(out);
 }
 

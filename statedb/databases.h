@@ -146,7 +146,8 @@ struct DatabaseStatus {
 
 class Databases final : public StateMachine {
 public:
-    explicit Databases(ProcessorId self);
+    // `direct`: DirectMessages are carried; else all is told in the order.
+    explicit Databases(ProcessorId self, bool direct = false);
     ~Databases() override;
 
     // -- at start, before anything else
@@ -178,6 +179,11 @@ public:
 
     [[nodiscard]] std::vector<DatabaseEffect> take_effects();
 
+    // -- outside of the order
+    // A DirectMessage's content.
+    void arrived(ProcessorId from, const Bytes& message);
+    [[nodiscard]] std::vector<DirectMessage> take_messages();
+
     // -- what is known
     [[nodiscard]] std::vector<DatabaseStatus> databases() const; // by id
     [[nodiscard]] std::optional<DatabaseStatus> find(DatabaseId id) const;
@@ -194,6 +200,8 @@ public:
     [[nodiscard]] bool load(const Bytes& state, Outbox& out) override;
     void begin_epoch(std::span<const Summary> summaries, Outbox& out) override;
     [[nodiscard]] std::uint64_t digest() const override;
+    void tick(Outbox& out) override;
+    [[nodiscard]] std::optional<Instant> deadline() const override;
     void refused(const Bytes& payload, Outbox& out) override;
 
 private:

@@ -238,6 +238,25 @@ std::optional<Any> decode(const Bytes& payload) {
     return std::nullopt;
 }
 
+Bytes encode_direct(const Durable& durable) {
+    databases::pb::Direct message;
+    for (const auto& [id, version] : durable.databases) {
+        auto& item = *message.add_on_disk();
+        item.set_id(id);
+        put(version, *item.mutable_version());
+    }
+    return bytes_of(message, ServiceId::databases);
+}
+
+std::optional<Durable> decode_direct(const Bytes& bytes) {
+    databases::pb::Direct message;
+    if (!parsed(message, bytes, ServiceId::databases)) return std::nullopt;
+    Durable durable;
+    for (const auto& item : message.on_disk())
+        durable.databases.emplace_back(item.id(), get(item.version()));
+    return durable;
+}
+
 Bytes encode_summary(const std::vector<Holding>& holdings) {
     databases::pb::Summary message;
     for (const Holding& holding : holdings)

@@ -5,6 +5,7 @@
 #include "statedb/digest.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 namespace statedb {
@@ -12,6 +13,10 @@ namespace statedb {
 using namespace database_command;
 
 namespace {
+
+// Those who wait for it have been told past the order: one message of each member for all commits
+// of this time, instead of one for each commit.
+constexpr Duration ack_delay = 50ms;
 
 constexpr std::size_t header_size = 24; // rsn u64, dmaster u32, reserved, flags, pad
 // A command is one message of the ring (totem.md 3.10: 16 MiB), and has an envelope.
@@ -271,7 +276,12 @@ void Databases::State::on(const Command& command, const Commit& sent, Outbox& ou
         outcome.why =
             commit.whole ? malformed(commit.writes) : refuse_commit(database, commit.writes);
         outcome.committed = outcome.why.empty();
-        if (outcome.committed) make(database, {epoch, command.index}, commit);
+        if (outcome.committed) {
+            make(database, {epoch, command.index}, commit);
+            if (!ours) committers[commit.id][command.sender] = database.version;
+            if (mutated(Mutant::told_before_on_disk))
+                tell_committers(std::array{OnDisk{commit.id, database.version}});
+        }
         outcome.version = database.version;
     }
     known[commit.serial] = outcome;
@@ -314,11 +324,9 @@ void Databases::State::answer_commits() {
     std::erase_if(commits, [&](const auto& item) {
         const LocalCommit& commit = item.second;
         if (!commit.version) return false;
-        const auto database = databases.find(commit.id);
-        if (database == databases.end()) return false;
+        if (!databases.contains(commit.id)) return false;
         const auto is_durable = [&](ProcessorId who) {
-            const auto ack = database->second.acks.find(who);
-            return ack != database->second.acks.end() && ack->second >= *commit.version;
+            return durable_on(who, commit.id, *commit.version);
         };
         const bool done = mutated(Mutant::committed_when_durable_here)
                               ? on_disk[commit.id] >= *commit.version
@@ -326,6 +334,22 @@ void Databases::State::answer_commits() {
         if (done) emit(Committed{commit.ticket});
         return done;
     });
+}
+
+// By the order, or by his own word past it: that counts only for the epoch in which the commit was
+// made, within which all have the same commits in the same order, so that a later one includes it.
+bool Databases::State::durable_on(ProcessorId who, DatabaseId id, Version version) const {
+    const auto at_least = [&](const auto& known, const auto& key) {
+        const auto found = known.find(key);
+        return found != known.end() && found->second >= version;
+    };
+    const auto in_its_epoch = [&](const auto& known, const auto& key) {
+        const auto found = known.find(key);
+        return found != known.end() && found->second.epoch == version.epoch &&
+               found->second >= version;
+    };
+    return at_least(databases.at(id).acks, who) || in_its_epoch(heard, std::pair(who, id)) ||
+           (who == self && in_its_epoch(on_disk, id));
 }
 
 void Databases::State::answer_refusals() {
@@ -348,14 +372,54 @@ void Databases::durable(std::span<const OnDisk> files, Outbox& out) {
         known = std::max(known, file.version);
     }
     if (!news) return;
-    state_->ack_due = true;
+    const Instant due = state_->direct ? out.now() + ack_delay : out.now();
+    state_->ack_due = std::min(due, state_->ack_due.value_or(due));
     state_->answer_refusals();
-    if (mutated(Mutant::committed_when_durable_here)) state_->answer_commits();
+    state_->answer_commits();
+    state_->tell_committers(files);
     state_->send_acks(out);
 }
 
+// Who made a commit hears of our disk at once (docs/adr/0024-acknowledged-past-the-order.md).
+void Databases::State::tell_committers(std::span<const OnDisk> files) {
+    if (!direct) return;
+    std::map<ProcessorId, Durable> news;
+    for (const OnDisk& file : files) {
+        const auto waiting = committers.find(file.id);
+        if (waiting == committers.end() || file.version.epoch != epoch) continue;
+        std::erase_if(waiting->second, [&](const auto& commit) {
+            news[commit.first].databases.emplace_back(file.id, file.version);
+            return commit.second <= file.version;
+        });
+        if (waiting->second.empty()) committers.erase(waiting);
+    }
+    for (const auto& [who, durable] : news)
+        messages.push_back({who, encode_direct(durable)});
+}
+
+void Databases::tick(Outbox& out) { state_->send_acks(out); }
+
+std::optional<Instant> Databases::deadline() const {
+    return state_->active() && !state_->ack_sent ? state_->ack_due : std::nullopt;
+}
+
+void Databases::arrived(ProcessorId from, const Bytes& message) {
+    const std::optional<Durable> durable = decode_direct(message);
+    if (!durable || !std::ranges::binary_search(state_->members, from)) return;
+    for (const auto& [id, version] : durable->databases) {
+        if (version.epoch != state_->epoch) continue;
+        Version& known = state_->heard[{from, id}];
+        known = std::max(known, version);
+    }
+    state_->answer_commits();
+}
+
+std::vector<DirectMessage> Databases::take_messages() {
+    return std::exchange(state_->messages, {});
+}
+
 void Databases::State::send_acks(Outbox& out) {
-    if (!active() || ack_sent || !ack_due) return;
+    if (!active() || ack_sent || !ack_due || *ack_due > out.now()) return;
     Durable durable;
     for (const auto& [id, version] : on_disk) {
         const auto at = databases.find(id);
@@ -364,7 +428,7 @@ void Databases::State::send_acks(Outbox& out) {
         if (acked == at->second.acks.end() || acked->second < version)
             durable.databases.emplace_back(id, version);
     }
-    ack_due = false;
+    ack_due.reset();
     if (durable.databases.empty()) return;
     ack_sent = true;
     send(durable, out, Service::agreed);

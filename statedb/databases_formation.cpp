@@ -19,8 +19,6 @@ namespace {
 
 constexpr std::size_t part_size = std::size_t{256} << 10;
 
-bool is_kept(DatabaseKind kind) { return kind != DatabaseKind::is_volatile; }
-
 } // namespace
 
 // -- what we hold
@@ -48,6 +46,8 @@ void Databases::State::form(const View& view) {
     epoch = view.epoch;
     if (begun == 0) begun = epoch;
     members = view.members;
+    committers.clear();
+    heard.clear();
     for (const ProcessorId& who : view.departed) {
         reported.erase(who);
         forget_parts(who, std::numeric_limits<std::uint64_t>::max());
@@ -309,6 +309,8 @@ void Databases::State::adopt(const SavedState& saved) {
     own.merge(std::exchange(staged, {}));
     epoch = saved.epoch;
     members = saved.members;
+    committers.clear();
+    heard.clear();
     outcomes = saved.outcomes;
     awaited_epoch = saved.awaited_epoch;
     awaited_nodes = saved.awaited_nodes;
@@ -329,7 +331,7 @@ void Databases::State::adopt(const SavedState& saved) {
         emit(Open{item.id, item.name, item.kind});
         const auto mine = own.find(item.id);
         if (mine != own.end()) {
-            if (is_kept(mine->second.kind)) database.store = std::move(mine->second.store);
+            if (is_kept(item.kind)) database.store = std::move(mine->second.store);
             if (!item.settled) database.version = mine->second.version;
             own.erase(mine);
         }

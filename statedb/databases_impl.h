@@ -33,6 +33,9 @@ private:
 [[nodiscard]] std::string_view data_of(const Bytes& value);
 [[nodiscard]] const std::string& sequence_key();
 
+// The service holds its content; a volatile one is a name here.
+[[nodiscard]] inline bool is_kept(DatabaseKind kind) { return kind != DatabaseKind::is_volatile; }
+
 struct Databases::State {
     struct Database {
         std::string name;
@@ -84,7 +87,7 @@ struct Databases::State {
         bool unsure = false;
     };
 
-    explicit State(ProcessorId who) : self(who) {}
+    State(ProcessorId who, bool tells_directly) : self(who), direct(tells_directly) {}
 
     // -- databases.cpp
     void on(const Command& command, const database_command::Attach& attach, Outbox& out);
@@ -119,6 +122,8 @@ struct Databases::State {
     void answer_commits();
     void answer_refusals();
     void send_acks(Outbox& out);
+    [[nodiscard]] bool durable_on(ProcessorId who, DatabaseId id, Version version) const;
+    void tell_committers(std::span<const OnDisk> files);
 
     // -- databases_formation.cpp
     [[nodiscard]] std::vector<database_command::Holding> holdings() const;
@@ -164,6 +169,7 @@ struct Databases::State {
 
     // -- our own
     ProcessorId self;
+    bool direct;
     bool primary = false;
     std::map<DatabaseId, Database> staged; // our files that the component does not know (yet)
     std::vector<DatabaseEffect> effects;
@@ -175,7 +181,13 @@ struct Databases::State {
     std::map<DatabaseId, Version> on_disk;
     std::map<DatabaseId, Version> replaced; // the content that last took another one's place here
     bool ack_sent = false;                  // invariant: at most one Durable of ours is on its way
-    bool ack_due = false;                   // on_disk has news since
+    std::optional<Instant> ack_due;         // on_disk has news since, to be told in order by then
+    // Who waits for our disk: by database, the last commit of each sender in this epoch.
+    std::map<DatabaseId, std::map<ProcessorId, Version>> committers;
+    // What others have on their disks, by their own word past the order, in this epoch. It comes in
+    // order, too, for all; this is sooner, and for commits of ours alone.
+    std::map<std::pair<ProcessorId, DatabaseId>, Version> heard;
+    std::vector<DirectMessage> messages;
     bool offer_sent = false;
     bool settle_wanted = false;
     std::uint64_t last_barrier = 0;

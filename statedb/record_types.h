@@ -178,14 +178,6 @@ struct Freeze {
 
 struct Thaw {};
 
-// For Records::arrived() of another node, by the quickest way there is: it may be lost, doubled or
-// late, and nobody is told.
-struct DirectMessage {
-    ProcessorId to;
-    Bytes content;
-    bool question = false; // somebody here waits for what it asks for
-};
-
 using RecordEffect = std::variant<TakeOver,
                                   GiveAway,
                                   Retire,

@@ -319,12 +319,12 @@ Bytes encode_direct(const Direct& message) {
                          put(decline.record, *out.mutable_decline()->mutable_record());
                      }},
                message.content);
-    return bytes_of(out);
+    return bytes_of(out, ServiceId::records);
 }
 
 std::optional<Direct> decode_direct(const Bytes& bytes) {
     records::pb::Direct in;
-    if (!parsed(in, bytes)) return std::nullopt;
+    if (!parsed(in, bytes, ServiceId::records)) return std::nullopt;
     const RingId ring{in.ring().seq(), get(in.ring().representative())};
     using Kind = records::pb::Direct;
     switch (in.kind_case()) {

@@ -64,6 +64,15 @@ public:
     virtual void submit(ServiceId service, Bytes payload, Service guarantee) = 0;
 };
 
+// From a service to the same service of another node (arrived()), past the order and by the
+// quickest way there is: it may be lost, doubled or late, and nobody is told. Its content says
+// which service it is for; the others do not listen.
+struct DirectMessage {
+    ProcessorId to;
+    Bytes content;
+    bool question = false; // somebody here waits for what it asks for
+};
+
 // What one member's service tells the others before a primary component forms (e.g. database
 // sequence numbers).
 struct Summary {

@@ -116,7 +116,7 @@ struct Cluster::State {
                      : nullptr),
           ring_settings(settings.node.settings),
           record_settings(settings_of_records(settings, node.self(), direct.get())),
-          locks(node.self()), databases(node.self()), records(record_settings),
+          locks(node.self()), databases(node.self(), direct != nullptr), records(record_settings),
           post(node.self().node),
           nodes(with_self(settings.nodes)), services{&locks, &databases, &records, &post, &nodes},
           stored(settings.history),
@@ -198,6 +198,7 @@ void Cluster::State::watch_direct() {
 // All that are there, or we would not be told of the rest; but others get their turn in between.
 void Cluster::State::read_direct() {
     const bool more = direct->receive([this](totem::ProcessorId from, const Bytes& message) {
+        databases.arrived(from, message);
         if (records.arrived(from, message, host.outbox(monotonic_now()))) vigil.answered();
         settle();
     });
@@ -214,6 +215,8 @@ void Cluster::State::settle() {
     while (perform_effects()) {
     }
     settling = false;
+    for (const statedb::DirectMessage& message : databases.take_messages())
+        direct->send(message.to.node, message.content);
     for (const statedb::DirectMessage& message : records.take_messages()) {
         direct->send(message.to.node, message.content);
         if (message.question) vigil.asked();

@@ -27,11 +27,11 @@ RecordNode::RecordNode(Surroundings& around,
                        std::set<const RecordNode*>& alive,
                        const RecordPlan& plan)
     : around_(around), judges_(judges), alive_(alive), plan_(plan), locks_(around.self()),
-      databases_(around.self()), records_({.self = around.self(),
-                                           .freeze_after = plan.freeze_after,
-                                           .notice_period = plan.notice_period,
-                                           .direct = plan.direct,
-                                           .direct_bytes_max = plan.direct_bytes_max}),
+      databases_(around.self(), plan.direct), records_({.self = around.self(),
+                                                        .freeze_after = plan.freeze_after,
+                                                        .notice_period = plan.notice_period,
+                                                        .direct = plan.direct,
+                                                        .direct_bytes_max = plan.direct_bytes_max}),
       messages_(around.self()), services_{&locks_, &databases_, &records_, &messages_},
       agenda_(around, agenda_timer),
       machine_(around,
@@ -104,7 +104,10 @@ void RecordNode::on_interrupted(membership::JoinReason) {
 }
 
 void RecordNode::on_direct(ProcessorId from, const Bytes& content) {
-    request([&](Outbox& out) { records_.arrived(from, content, out); });
+    request([&](Outbox& out) {
+        databases_.arrived(from, content);
+        records_.arrived(from, content, out);
+    });
 }
 
 void RecordNode::on_room() {
@@ -165,6 +168,8 @@ void RecordNode::settle() {
     while (perform_effects()) {
     }
     settling_ = false;
+    for (const DirectMessage& message : databases_.take_messages())
+        around_.send_direct(message.to.node, message.content);
     for (const DirectMessage& message : records_.take_messages())
         around_.send_direct(message.to.node, message.content);
     store_history();

@@ -137,6 +137,9 @@ void ask(Input& in, Databases& databases, Outbox& out) {
         stored(std::get_if<Replace>(&effect));
         stored(std::get_if<Confirm>(&effect));
     }
+    // Past the order: lost, or anything at all from anybody.
+    (void)databases.take_messages();
+    if (in.chance(32)) databases.arrived(in.one_of(everybody), in.some_bytes(30));
 }
 
 // -- the order
@@ -251,6 +254,8 @@ void run(Input& in) {
     Harness<Machine>(in, [](test::Order<Machine>& order, ProcessorId id) -> test::Member<Machine>& {
         if constexpr (std::is_same_v<Machine, Records>)
             return order.add(id, RecordSettings{.self = id});
+        else if constexpr (std::is_same_v<Machine, Databases>)
+            return order.add(id, id, true);
         else
             return order.add(id, id);
     }).run();

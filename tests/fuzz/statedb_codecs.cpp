@@ -45,7 +45,7 @@ void envelope(const Bytes& bytes) {
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     Input in({data, size});
-    const std::uint8_t chosen = in.byte() % 13;
+    const std::uint8_t chosen = in.byte() % 14;
     const Bytes bytes = in.rest();
     switch (chosen) {
     case 0:
@@ -80,6 +80,9 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
         break;
     case 10:
         round_trip(bytes, database_command::decode_summary, database_command::encode_summary);
+        break;
+    case 13:
+        round_trip(bytes, database_command::decode_direct, database_command::encode_direct);
         break;
     case 11:
         round_trip(bytes, record_command::decode_direct, record_command::encode_direct);

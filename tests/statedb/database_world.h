@@ -50,8 +50,8 @@ public:
     };
 
     // A life of a node; it finds what the former life's disk has, volatile files excepted.
-    void add(ProcessorId who, std::map<DatabaseId, File> disk = {}) {
-        order.add(who, who);
+    void add(ProcessorId who, std::map<DatabaseId, File> disk = {}, bool direct = false) {
+        order.add(who, who, direct);
         std::erase_if(disk,
                       [](const auto& f) { return f.second.kind != DatabaseKind::is_persistent; });
         for (const auto& [id, file] : disk)
@@ -106,6 +106,19 @@ public:
                 while (carry_out(who))
                     busy = true;
         }
+    }
+
+    // What `who` has said past the order since it was last asked, and to whom.
+    std::vector<DirectMessage> said(ProcessorId who) { return databases(who).take_messages(); }
+
+    void arrive(ProcessorId from, const DirectMessage& message) {
+        databases(message.to).arrived(from, message.content);
+    }
+
+    void pass(Duration time) {
+        order.now += time;
+        for (const auto& [who, machine] : machines)
+            databases(who).tick(order[who]);
     }
 
     Order<Databases> order;

@@ -14,10 +14,10 @@ constexpr auto persistent = DatabaseKind::is_persistent;
 constexpr auto replicated = DatabaseKind::is_replicated;
 constexpr auto is_volatile = DatabaseKind::is_volatile;
 
-DatabaseWorld three() {
+DatabaseWorld three(bool direct = false) {
     DatabaseWorld world;
     for (const ProcessorId who : {a, b, c})
-        world.add(who);
+        world.add(who, {}, direct);
     world.order.form({a, b, c});
     world.attach(a, secrets, "secrets.tdb", persistent, 1);
     world.settle();
@@ -113,6 +113,29 @@ TEST_CASE("what a returning node has open as volatile is closed if it is another
     world.settle();
     CHECK(world.machines[a].disk[9].kind == persistent);
     CHECK(same_on_all_disks(world, 9));
+}
+
+// What the file holds is nothing that members could compare.
+TEST_CASE(
+    "a file whose name the component has as volatile does not tell its member from the others") {
+    for (const bool before_it_joined : {true, false}) {
+        CAPTURE(before_it_joined);
+        DatabaseWorld world = three();
+        world.order.form({a, b});
+        if (before_it_joined) world.attach(a, 9, "x.tdb", is_volatile, 2);
+        world.settle();
+        const ProcessorId c2{3, 2};
+        world.add(c2, {{9, {"x.tdb", persistent, {2, 5}, {{"key", value(1, "kept")}}}}});
+        world.order.form({a, b, c2});
+        // Before c2 has said that it has such a file.
+        if (!before_it_joined) world.attach(a, 9, "x.tdb", is_volatile, 2);
+        while (world.order.has_submission(a))
+            world.order.order_next(a);
+        CHECK(world.order.digests_agree());
+        world.settle();
+        CHECK(world.databases(c2).find(9)->kind == is_volatile);
+        CHECK(world.order.digests_agree());
+    }
 }
 
 TEST_CASE("only volatile databases can be detached") {
@@ -310,6 +333,89 @@ TEST_CASE("acknowledgements of many commits share messages: at most one is on it
     CHECK(world.order[b].submissions.size() == 1);
     world.settle();
     CHECK(world.machines[a].committed.size() == 5);
+}
+
+// -- acknowledged past the order
+
+TEST_CASE("a commit is answered when all members say that they have it, and the order learns of it "
+          "later") {
+    DatabaseWorld world = three(true);
+    world.pass(1s);
+    world.settle();
+    world.machines[a].disk_works = false;
+    world.commit(a, secrets, "sid", "S-1", 7);
+    world.settle();
+    for (const ProcessorId who : {b, c}) {
+        CHECK_FALSE(world.order.has_submission(who));
+        const auto said = world.said(who);
+        REQUIRE(said.size() == 1);
+        CHECK(said.front().to == a);
+        world.arrive(who, said.front());
+    }
+    world.carry_out(a);
+    CHECK(world.machines[a].committed.empty());
+    world.machines[a].disk_works = true; // the last one
+    while (world.carry_out(a)) {
+    }
+    CHECK(world.machines[a].committed == std::vector<std::uint64_t>{7});
+    CHECK_FALSE(world.order.has_submission(a));
+    world.pass(60ms);
+    CHECK(world.order.has_submission(b));
+    world.settle();
+    CHECK(world.order.digests_agree());
+    CHECK(world.machines[a].committed.size() == 1);
+}
+
+TEST_CASE("a word past the order that is lost costs time") {
+    DatabaseWorld world = three(true);
+    world.commit(a, secrets, "sid", "S-1", 7);
+    world.settle();
+    CHECK(world.machines[a].committed.empty());
+    world.pass(60ms);
+    world.settle();
+    CHECK(world.machines[a].committed == std::vector<std::uint64_t>{7});
+}
+
+TEST_CASE("what a disk had in another epoch, or a stranger's, does not count") {
+    DatabaseWorld world = three(true);
+    world.commit(a, secrets, "sid", "S-1", 7);
+    world.machines[b].disk_works = false;
+    world.settle();
+    const auto early = world.said(c);
+    REQUIRE(early.size() == 1);
+    world.order.form({a, b, c});
+    world.arrive(c, early.front());
+    world.machines[b].disk_works = true;
+    while (world.carry_out(b)) {
+    }
+    for (const DirectMessage& message : world.said(b))
+        for (const ProcessorId liar : {b, ProcessorId{9, 1}})
+            world.arrive(liar, message);
+    while (world.carry_out(a)) {
+    }
+    CHECK(world.machines[a].committed.empty());
+    world.pass(60ms);
+    world.settle();
+    CHECK(world.machines[a].committed == std::vector<std::uint64_t>{7});
+}
+
+TEST_CASE("those who commit one after the other are told of each of their commits") {
+    DatabaseWorld world = three(true);
+    for (std::uint64_t i = 1; i <= 3; ++i) {
+        world.databases(a).commit(secrets, {{"k" + std::to_string(i), value(1, "x")}}, i,
+                                  world.order[a]);
+        world.order.order_next(a);
+    }
+    for (std::uint64_t i = 1; i <= 3; ++i)
+        for (const ProcessorId who : {a, b, c}) {
+            REQUIRE(world.carry_out(who));
+            for (const DirectMessage& message : world.said(who))
+                world.arrive(who, message);
+        }
+    while (world.carry_out(a)) {
+    }
+    CHECK(world.machines[a].committed == std::vector<std::uint64_t>{1, 2, 3});
+    CHECK(world.said(b).empty());
 }
 
 // -- joining and starting
