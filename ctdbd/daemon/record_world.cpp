@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/match.h"
+#include "ctdbd/daemon/record_bytes.h"
 #include "net/logs.h"
 
 #include <boost/asio/post.hpp>
@@ -20,16 +21,6 @@ using namespace std::chrono_literals;
 constexpr auto turn_glance_min = 30us;
 constexpr auto turn_glance_max = 640us;
 constexpr auto contention_lasts = 50ms;
-
-ByteSpan key_of(const RecordName& record) {
-    return {reinterpret_cast<const std::uint8_t*>(record.key.data()), record.key.size()};
-}
-
-Bytes key_bytes(const RecordName& record) { return Bytes::copy_of(std::string_view(record.key)); }
-
-Bytes data_of(const Bytes& value) {
-    return value.slice(protocol::ltdb_header_size, value.size() - protocol::ltdb_header_size);
-}
 
 } // namespace
 

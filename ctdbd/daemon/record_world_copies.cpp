@@ -2,6 +2,7 @@
 // who may read a record, who may write it, and the marks in headers that say so to clients.
 //
 // When a record is delegated and when its copies must go is the record service's matter.
+#include "ctdbd/daemon/record_bytes.h"
 #include "ctdbd/daemon/record_world.h"
 
 #include <utility>
@@ -11,16 +12,6 @@ namespace ctdbd::daemon {
 namespace {
 
 namespace flag = protocol::record_flag;
-
-ByteSpan key_of(const RecordName& record) {
-    return {reinterpret_cast<const std::uint8_t*>(record.key.data()), record.key.size()};
-}
-
-Bytes key_bytes(const RecordName& record) { return Bytes::copy_of(std::string_view(record.key)); }
-
-Bytes data_of(const Bytes& value) {
-    return value.slice(protocol::ltdb_header_size, value.size() - protocol::ltdb_header_size);
-}
 
 } // namespace
 

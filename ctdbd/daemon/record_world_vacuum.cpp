@@ -2,6 +2,7 @@
 // they are kept for a moment wherever they come (ctdb-behaviour.md 3.4, 3.8, 3.9).
 //
 // How a record vanishes everywhere at once is the record service's matter.
+#include "ctdbd/daemon/record_bytes.h"
 #include "ctdbd/daemon/record_world.h"
 
 #include <algorithm>
@@ -16,8 +17,6 @@ using namespace std::chrono_literals;
 constexpr std::size_t vacuum_batch_max = 1000;
 constexpr std::size_t chains_in_a_turn = 4096; // of the loop
 constexpr auto vacuum_glance = 2ms;
-
-Bytes key_bytes(const RecordName& record) { return Bytes::copy_of(std::string_view(record.key)); }
 
 } // namespace
 
@@ -158,10 +157,7 @@ bool RecordWorld::is_going(const RecordName& record) {
     VolatileFile* const file = listed ? find(record.db) : nullptr;
     if (file == nullptr) return false;
     const auto lock = ChainLock::try_lock(file->file(), key_bytes(record));
-    const auto header =
-        lock ? file->file().header(ByteSpan(
-                   reinterpret_cast<const std::uint8_t*>(record.key.data()), record.key.size()))
-             : std::nullopt;
+    const auto header = lock ? file->file().header(key_of(record)) : std::nullopt;
     return header && header->dmaster == protocol::pnn::unknown;
 }
 
