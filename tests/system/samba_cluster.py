@@ -188,6 +188,8 @@ class Node:
     # What conflicts here must conflict because the cluster says so, not because this is one kernel.
     posix locking = no
     kernel oplocks = no
+    # Else who comes to a second node under one name is handed to the first smbd, which another machine cannot do.
+    server multi channel support = no
     kernel share modes = no
 [share]
     path = {self.cluster.share}

@@ -71,6 +71,13 @@ def oplocks_are_broken(cluster):
         torture(cluster, f"raw.oplock.{test}")
 
 
+def leases_are_broken(cluster):
+    """The same with leases; and one whose holder does not answer, and then is gone, is taken away. Of the tests of
+    leases that have connections to several nodes, these pass between nodes of the packaged daemon, too."""
+    for test in ["complex1", "v2_complex2", "timeout-disconnect"]:
+        torture(cluster, f"smb2.lease.{test}")
+
+
 def registry_is_one(cluster):
     first, second, third = cluster.nodes
     first.net("conf", "setparm", "global", "server string", "one ring")
@@ -211,8 +218,8 @@ def a_paused_node(cluster):
                number_in(cluster, "paused.counter") == before + 9, answers)
 
 
-TESTS = [is_file_shared, share_modes_conflict, byte_range_locks_conflict, oplocks_are_broken, registry_is_one,
-         status_shows_everybody, hot_file, a_killed_node, it_returns, a_paused_node]
+TESTS = [is_file_shared, share_modes_conflict, byte_range_locks_conflict, oplocks_are_broken, leases_are_broken,
+         registry_is_one, status_shows_everybody, hot_file, a_killed_node, it_returns, a_paused_node]
 
 
 def main():
