@@ -1,6 +1,7 @@
 #include "ctdbd/daemon/cluster.h"
 
 #include "base/match.h"
+#include "ctdbd/daemon/direct_silence.h"
 #include "ctdbd/daemon/post.h"
 #include "net/direct_port.h"
 #include "net/file.h"
@@ -82,6 +83,8 @@ struct Cluster::State {
     std::filesystem::path votes;
     net::Node node;
     std::unique_ptr<net::DirectPort> direct; // none: every record moves in the order
+    std::uint16_t direct_port;
+    DirectSilence direct_silence;
     totem::Settings ring_settings;
     statedb::RecordSettings record_settings;
     statedb::Locks locks;
@@ -114,7 +117,7 @@ struct Cluster::State {
           direct(settings.direct_moves
                      ? std::make_unique<net::DirectPort>(settings.node, node.self())
                      : nullptr),
-          ring_settings(settings.node.settings),
+          direct_port(settings.node.direct_port), ring_settings(settings.node.settings),
           record_settings(settings_of_records(settings, node.self(), direct.get())),
           locks(node.self()), databases(node.self(), direct != nullptr), records(record_settings),
           post(node.self().node),
@@ -137,6 +140,7 @@ struct Cluster::State {
     void watch_events();
     void watch_direct();
     void read_direct();
+    void note_question(totem::NodeId whom);
     void handle(net::Event&& event);
     void settle();
     [[nodiscard]] bool perform_effects();
@@ -198,6 +202,7 @@ void Cluster::State::watch_direct() {
 // All that are there, or we would not be told of the rest; but others get their turn in between.
 void Cluster::State::read_direct() {
     const bool more = direct->receive([this](totem::ProcessorId from, const Bytes& message) {
+        direct_silence.heard(from.node);
         databases.arrived(from, message);
         if (records.arrived(from, message, host.outbox(monotonic_now()))) vigil.answered();
         settle();
@@ -206,6 +211,16 @@ void Cluster::State::read_direct() {
     boost::asio::post(loop, [this, alive = alive] {
         if (*alive) read_direct();
     });
+}
+
+void Cluster::State::note_question(totem::NodeId whom) {
+    vigil.asked();
+    if (!direct_silence.asked(whom, std::chrono::steady_clock::now())) return;
+    logs::cluster().warn(
+        "node {} is not heard past the ring: records and commits take some 50 ms longer, for they "
+        "wait for the order. Is UDP port {} open between the nodes? (totem.conf: [ring] -> direct "
+        "port; direct moves = no does without)",
+        whom - 1, direct_port);
 }
 
 // -- until nothing is left to do
@@ -219,7 +234,7 @@ void Cluster::State::settle() {
         direct->send(message.to.node, message.content);
     for (const statedb::DirectMessage& message : records.take_messages()) {
         direct->send(message.to.node, message.content);
-        if (message.question) vigil.asked();
+        if (message.question) note_question(message.to.node);
     }
     store_history();
     submit_what_waits();
