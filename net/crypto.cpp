@@ -63,7 +63,7 @@ Secret hkdf_sha256(std::span<const std::uint8_t> key_material,
 
 void fill_random(std::span<std::uint8_t> bytes) {
     require_sodium();
-    randombytes_buf(bytes.data(), bytes.size());
+    if (!bytes.empty()) randombytes_buf(bytes.data(), bytes.size());
 }
 
 std::uint64_t random_number() {
