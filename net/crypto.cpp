@@ -116,14 +116,16 @@ void Aead::seal(std::span<std::uint8_t> body,
     static_assert(crypto_aead_aes256gcm_ABYTES == 16);
     static_assert(crypto_aead_chacha20poly1305_ietf_ABYTES == 16);
     if (state_->wide) return state_->wide->seal(body, tag, associated, nonce);
+    std::uint8_t nothing = 0; // libsodium takes no null, not even for no bytes
+    std::uint8_t* const bytes = body.empty() ? &nothing : body.data();
     if (state_->cipher == Cipher::aes256_gcm)
         crypto_aead_aes256gcm_encrypt_detached_afternm(
-            body.data(), tag.data(), nullptr, body.data(), body.size(), associated.data(),
-            associated.size(), nullptr, nonce.data(), &state_->aes);
+            bytes, tag.data(), nullptr, bytes, body.size(), associated.data(), associated.size(),
+            nullptr, nonce.data(), &state_->aes);
     else
         crypto_aead_chacha20poly1305_ietf_encrypt_detached(
-            body.data(), tag.data(), nullptr, body.data(), body.size(), associated.data(),
-            associated.size(), nullptr, nonce.data(), state_->key.bytes().data());
+            bytes, tag.data(), nullptr, bytes, body.size(), associated.data(), associated.size(),
+            nullptr, nonce.data(), state_->key.bytes().data());
 }
 
 bool Aead::open(std::span<std::uint8_t> body,
@@ -131,13 +133,15 @@ bool Aead::open(std::span<std::uint8_t> body,
                 std::span<const std::uint8_t> associated,
                 const Nonce& nonce) const {
     if (state_->wide) return state_->wide->open(body, tag, associated, nonce);
+    std::uint8_t nothing = 0;
+    std::uint8_t* const bytes = body.empty() ? &nothing : body.data();
     if (state_->cipher == Cipher::aes256_gcm)
         return crypto_aead_aes256gcm_decrypt_detached_afternm(
-                   body.data(), nullptr, body.data(), body.size(), tag.data(), associated.data(),
+                   bytes, nullptr, bytes, body.size(), tag.data(), associated.data(),
                    associated.size(), nonce.data(), &state_->aes) == 0;
     return crypto_aead_chacha20poly1305_ietf_decrypt_detached(
-               body.data(), nullptr, body.data(), body.size(), tag.data(), associated.data(),
-               associated.size(), nonce.data(), state_->key.bytes().data()) == 0;
+               bytes, nullptr, bytes, body.size(), tag.data(), associated.data(), associated.size(),
+               nonce.data(), state_->key.bytes().data()) == 0;
 }
 
 } // namespace net
