@@ -407,7 +407,7 @@ void Databases::arrived(ProcessorId from, const Bytes& message) {
     const std::optional<Durable> durable = decode_direct(message);
     if (!durable || !std::ranges::binary_search(state_->members, from)) return;
     for (const auto& [id, version] : durable->databases) {
-        if (version.epoch != state_->epoch) continue;
+        if (version.epoch != state_->epoch || !state_->databases.contains(id)) continue;
         Version& known = state_->heard[{from, id}];
         known = std::max(known, version);
     }
