@@ -36,9 +36,8 @@ inline Bytes bytes_of(const google::protobuf::MessageLite& message, ServiceId se
 
 [[nodiscard]] inline bool
 parsed(google::protobuf::MessageLite& message, const Bytes& bytes, ServiceId service) {
-    return bytes.size() >= 1 && bytes.size() <= std::numeric_limits<int>::max() &&
-           bytes.data()[0] == static_cast<std::uint8_t>(service) &&
-           message.ParseFromArray(bytes.data() + 1, static_cast<int>(bytes.size() - 1));
+    return !bytes.empty() && bytes.data()[0] == static_cast<std::uint8_t>(service) &&
+           parsed(message, bytes.slice(1, bytes.size() - 1));
 }
 
 // Each .proto has its own message for the name of a processor, some with more in it.

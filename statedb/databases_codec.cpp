@@ -65,6 +65,14 @@ std::vector<Write> get_writes(const List& from) {
     return list;
 }
 
+void put(const Durable& from, databases::pb::Durable& to) {
+    for (const auto& [id, version] : from.databases) {
+        auto& item = *to.add_databases();
+        item.set_id(id);
+        put(version, *item.mutable_version());
+    }
+}
+
 void put(const CommitPart& from, databases::pb::CommitPart& to) {
     to.set_serial(from.serial);
     to.set_part(from.part);
@@ -102,14 +110,7 @@ struct Encoder {
 
     void operator()(const CommitPart& part) const { put(part, *out.mutable_commit_part()); }
 
-    void operator()(const Durable& durable) const {
-        out.mutable_durable();
-        for (const auto& [id, version] : durable.databases) {
-            auto& item = *out.mutable_durable()->add_databases();
-            item.set_id(id);
-            put(version, *item.mutable_version());
-        }
-    }
+    void operator()(const Durable& durable) const { put(durable, *out.mutable_durable()); }
 
     void operator()(const Offer& offer) const {
         out.mutable_offer();
@@ -239,22 +240,15 @@ std::optional<Any> decode(const Bytes& payload) {
 }
 
 Bytes encode_direct(const Durable& durable) {
-    databases::pb::Direct message;
-    for (const auto& [id, version] : durable.databases) {
-        auto& item = *message.add_on_disk();
-        item.set_id(id);
-        put(version, *item.mutable_version());
-    }
+    databases::pb::Durable message;
+    put(durable, message);
     return bytes_of(message, ServiceId::databases);
 }
 
 std::optional<Durable> decode_direct(const Bytes& bytes) {
-    databases::pb::Direct message;
+    databases::pb::Durable message;
     if (!parsed(message, bytes, ServiceId::databases)) return std::nullopt;
-    Durable durable;
-    for (const auto& item : message.on_disk())
-        durable.databases.emplace_back(item.id(), get(item.version()));
-    return durable;
+    return get(message);
 }
 
 Bytes encode_summary(const std::vector<Holding>& holdings) {
