@@ -85,13 +85,16 @@ bool RecordWorld::all_shut() const {
 
 // -- clients' calls
 
+std::optional<RecordWorld::Here> RecordWorld::stored(VolatileFile& file, const RecordName& record) {
+    const auto value = file.file().fetch(key_of(record));
+    const auto header = value ? protocol::read_ltdb_header(value->span()) : std::nullopt;
+    return header ? std::optional(Here{*header, data_of(*value)}) : std::nullopt;
+}
+
 std::optional<RecordWorld::Here> RecordWorld::ours(VolatileFile& file,
                                                    const RecordName& record) const {
-    const auto value = file.file().fetch(key_of(record));
-    if (!value) return std::nullopt;
-    const auto header = protocol::read_ltdb_header(value->span());
-    if (!header || header->dmaster != settings_.pnn) return std::nullopt;
-    return Here{*header, data_of(*value)};
+    auto here = stored(file, record);
+    return here && here->header.dmaster == settings_.pnn ? here : std::nullopt;
 }
 
 void RecordWorld::migrate(const RecordName& record, Caller caller, Answer answer) {
@@ -183,17 +186,14 @@ void RecordWorld::on(statedb::TakeOver effect) {
     if (file == nullptr) return; // detached meanwhile
     file->with(key_bytes(effect.record), [this, file, effect = std::move(effect)] {
         using Source = statedb::TakeOver::Source;
-        const ByteSpan key = key_of(effect.record);
         Here here{{.rsn = effect.grant, .dmaster = settings_.pnn, .flags = 0}, effect.data};
         if (effect.source == Source::own_copy)
-            if (const auto value = file->file().fetch(key);
-                value && value->size() >= protocol::ltdb_header_size) {
-                auto before = *protocol::read_ltdb_header(value->span());
-                end_delegation(effect.record, before);
-                here.data = data_of(*value);
+            if (auto before = stored(*file, effect.record)) {
+                end_delegation(effect.record, before->header);
+                here.data = before->data;
             }
         if (!here.data.empty()) here.header.flags = protocol::record_flag::migrated_with_data;
-        file->file().store(key, here.header, here.data.span());
+        file->file().store(key_of(effect.record), here.header, here.data.span());
         note_move(effect.record);
         const auto waiters = waiters_.find(effect.record);
         begin_turn(effect.record, waiters != waiters_.end() ? waiters->second.size() : 0,
@@ -312,10 +312,9 @@ void RecordWorld::on(const statedb::ReadLocal& effect) {
     // The header may name somebody else already, if we gave it away while the question was on its
     // way: nobody could change it since, for our hand-off is ordered after the question.
     file->with(key_bytes(effect.record), [file, effect, tell] {
-        const auto value = file->file().fetch(key_of(effect.record));
-        const auto header = value ? protocol::read_ltdb_header(value->span()) : std::nullopt;
-        const bool has_it = header && header->rsn == effect.grant;
-        tell(has_it ? std::optional(data_of(*value)) : std::nullopt);
+        const auto here = stored(*file, effect.record);
+        const bool has_it = here && here->header.rsn == effect.grant;
+        tell(has_it ? std::optional(here->data) : std::nullopt);
     });
 }
 
@@ -451,15 +450,15 @@ RecordWorld::keep_only(VolatileFile& file,
     std::vector<Survivor> survivors;
     std::vector<RecordName> missing;
     for (const auto& [record, grant, is_ours, is_shared] : kept) {
-        const auto value = file.file().fetch(key_of(record));
-        const auto header = value ? protocol::read_ltdb_header(value->span()) : std::nullopt;
-        const bool current = header && header->rsn == grant;
+        auto here = stored(file, record);
+        const bool current = here && here->header.rsn == grant;
         if (!current) missing.push_back(record);
-        if (!header) continue;
-        const std::uint32_t dmaster = is_ours && current ? settings_.pnn : protocol::pnn::unknown;
-        const std::uint32_t flags = (header->flags & ~protocol::record_flag::ro_flags) |
-                                    (is_shared ? protocol::record_flag::ro_have_delegations : 0);
-        survivors.push_back({record, {{header->rsn, dmaster, flags}, data_of(*value)}});
+        if (!here) continue;
+        protocol::LtdbHeader& header = here->header;
+        header.dmaster = is_ours && current ? settings_.pnn : protocol::pnn::unknown;
+        header.flags = (header.flags & ~protocol::record_flag::ro_flags) |
+                       (is_shared ? protocol::record_flag::ro_have_delegations : 0);
+        survivors.push_back({record, std::move(*here)});
     }
     file.file().wipe();
     for (const Survivor& survivor : survivors)

@@ -195,11 +195,14 @@ private:
         Bytes data;
     };
 
-    // The record as the file has it, if it is ours. With its chain locked.
+    // The record as the file has it. With its chain locked, as all of these.
+    [[nodiscard]] static std::optional<Here> stored(VolatileFile& file, const RecordName& record);
+    // The same, if it is ours.
     [[nodiscard]] std::optional<Here> ours(VolatileFile& file, const RecordName& record) const;
-    // The same, if local clients may write it; if they may read it.
+    // If local clients may write it; if they may read it.
     [[nodiscard]] std::optional<Here> writable(VolatileFile& file, const RecordName& record) const;
     [[nodiscard]] std::optional<Here> readable(VolatileFile& file, const RecordName& record) const;
+    [[nodiscard]] bool may_be_read(const protocol::LtdbHeader& header) const;
     [[nodiscard]] bool is_readonly(DatabaseId id) const;
     void end_delegation(const RecordName& record, protocol::LtdbHeader& header);
     void look(const RecordName& record, bool again);

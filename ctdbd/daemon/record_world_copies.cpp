@@ -27,20 +27,19 @@ std::optional<RecordWorld::Here> RecordWorld::writable(VolatileFile& file,
 std::optional<RecordWorld::Here> RecordWorld::readable(VolatileFile& file,
                                                        const RecordName& record) const {
     if (!is_readonly(record.db)) return ours(file, record);
-    const auto value = file.file().fetch(key_of(record));
-    const auto header = value ? protocol::read_ltdb_header(value->span()) : std::nullopt;
-    const bool may = header && (header->dmaster == settings_.pnn ||
-                                (header->flags & flag::ro_have_readonly) != 0);
-    return may ? std::optional(Here{*header, data_of(*value)}) : std::nullopt;
+    auto here = stored(file, record);
+    return here && may_be_read(here->header) ? here : std::nullopt;
+}
+
+bool RecordWorld::may_be_read(const protocol::LtdbHeader& header) const {
+    return header.dmaster == settings_.pnn || (header.flags & flag::ro_have_readonly) != 0;
 }
 
 // What nobody lets us read a copy of, because it is empty or somebody is about to write it, comes
 // here whole.
 void RecordWorld::have_readable(const RecordName& record, Caller caller, Answer answer) {
     read(record, caller, [this, record, caller, answer](const auto& header, const Bytes& data) {
-        const bool readable =
-            header.dmaster == settings_.pnn || (header.flags & flag::ro_have_readonly) != 0;
-        if (readable)
+        if (may_be_read(header))
             answer(header, data);
         else if (find(record.db) != nullptr)
             migrate(record, caller, answer);
@@ -72,22 +71,20 @@ void RecordWorld::on(const statedb::Share& effect) {
         return;
     }
     file->with(key_bytes(effect.record), [this, file, effect, tell] {
-        const auto value = file->file().fetch(key_of(effect.record));
-        auto header = value ? protocol::read_ltdb_header(value->span()) : std::nullopt;
-        if (!header || header->rsn != effect.grant) {
+        auto here = stored(*file, effect.record);
+        if (!here || here->header.rsn != effect.grant) {
             tell(std::nullopt, false);
             return;
         }
-        const Bytes data = data_of(*value);
-        const bool delegable =
-            is_readonly(effect.record.db) && header->dmaster == settings_.pnn && !data.empty();
+        const bool delegable = is_readonly(effect.record.db) &&
+                               here->header.dmaster == settings_.pnn && !here->data.empty();
         if (delegable) {
-            header->flags |= flag::ro_have_delegations;
-            file->file().store(key_of(effect.record), *header, data.span());
+            here->header.flags |= flag::ro_have_delegations;
+            file->file().store(key_of(effect.record), here->header, here->data.span());
             ++about_[effect.record.db].delegations.delegated;
             ++delegation_counts_.delegated;
         }
-        tell(data, delegable);
+        tell(here->data, delegable);
     });
 }
 
@@ -135,11 +132,10 @@ void RecordWorld::on(const statedb::DropCopy& effect) {
         return;
     }
     file->with(key_bytes(effect.record), [file, effect, tell] {
-        const auto value = file->file().fetch(key_of(effect.record));
-        auto header = value ? protocol::read_ltdb_header(value->span()) : std::nullopt;
-        if (header && (header->flags & flag::ro_have_readonly) != 0) {
-            header->flags &= ~flag::ro_flags;
-            file->file().store(key_of(effect.record), *header, data_of(*value).span());
+        auto here = stored(*file, effect.record);
+        if (here && (here->header.flags & flag::ro_have_readonly) != 0) {
+            here->header.flags &= ~flag::ro_flags;
+            file->file().store(key_of(effect.record), here->header, here->data.span());
         }
         tell();
     });

@@ -1,5 +1,6 @@
 // Databases that a tool has to itself: clients are kept out, and what it brings takes the place of
 // everything (ctdb-behaviour.md 4.8). When, and who asked: sections.h.
+#include "ctdbd/daemon/record_bytes.h"
 #include "ctdbd/daemon/record_world.h"
 
 #include <utility>
@@ -59,7 +60,7 @@ void RecordWorld::put(const RecordName& record, const std::shared_ptr<Replacemen
     migrate(record, 0, [this, record, replacement](const protocol::LtdbHeader&, const Bytes&) {
         VolatileFile* const file = find(record.db);
         if (file == nullptr) return;
-        const Bytes key = Bytes::copy_of(std::string_view(record.key));
+        const Bytes key = key_bytes(record);
         file->with(key, [this, file, key, record, replacement] {
             auto here = writable(*file, record);
             if (!here) {
